@@ -1,0 +1,153 @@
+"""A workspace's settings: `ariane.toml`, then `ARIANE_*` variables, then what each field says here.
+
+Every field is documented in docs/settings.md; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+
+import msgspec
+
+from ariane.errors import Conflict, InputError, NotFound
+
+WORKSPACE_FORMAT = 1
+"""The layout of the workspace folder. A workspace with a higher number was written by a newer Ariane."""
+
+PropertyType = str  # one of: string, double, int64, bool, minor
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where events come from: its write key, and the channel its events belong to when they do not say."""
+
+    write_key: str
+    channel: str = ""
+
+
+class PurposeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The legal basis under which a purpose may read a person: contract, legitimate_interest or consent."""
+
+    basis: str
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every setting, with its default.
+
+    >>> Settings().session_gap_s
+    1800
+    """
+
+    format: int = WORKSPACE_FORMAT
+    name: str = "Ariane"
+    language: str = "en"
+    default_country: str = "FR"
+    currency: str = "EUR"
+    timezone: str = "UTC"
+    host: str = "127.0.0.1"
+    port: int = 8600
+    collector_workers: int = 1
+    max_event_bytes: int = 32_768
+    max_body_bytes: int = 4_194_304
+    segment_bytes: int = 67_108_864
+    session_gap_s: int = 1800
+    lake_interval_s: float = 1.0
+    stream_batch: int = 5_000
+    state_url: str = ""
+    spark_remote: str = ""
+    minimum_cell: int = 5
+    sources: dict[str, Source] = {}
+    purposes: dict[str, PurposeSettings] = {}
+    properties: dict[str, PropertyType] = {}
+    consent_categories: dict[str, str] = {}
+
+
+def load(path: Path) -> Settings:
+    """Read `path`/ariane.toml and the environment.
+
+    Raises NotFound when there is no workspace, Conflict when a newer Ariane wrote it, InputError naming the line or
+    the field when the file cannot be used.
+    """
+    file = path / "ariane.toml"
+    if not file.exists():
+        raise NotFound(
+            f"No workspace in {path}.",
+            where=str(file),
+            next_step=f"Run 'ariane init {path}', or 'ariane demo' for a town to explore.",
+        )
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"The file is not TOML: {error}.", where=str(file), next_step="Mend it and start again.") from error
+    written = raw.get("format", WORKSPACE_FORMAT)
+    if isinstance(written, int) and written > WORKSPACE_FORMAT:
+        raise Conflict(
+            f"This workspace has format {written}; this Ariane reads up to {WORKSPACE_FORMAT}.",
+            where=str(file),
+            next_step="Install a newer Ariane. Nothing was changed.",
+        )
+    raw.update(_from_environment())
+    unknown = sorted(set(raw) - set(Settings.__struct_fields__))
+    if unknown:
+        close = get_close_matches(unknown[0], Settings.__struct_fields__, n=1)
+        raise InputError(
+            f"Unknown setting '{unknown[0]}'" + (f": did you mean '{close[0]}'?" if close else "."),
+            where=str(file),
+            allowed=", ".join(Settings.__struct_fields__),
+        )
+    try:
+        return msgspec.convert(raw, Settings)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{error}.", where=str(file), next_step="See docs/settings.md.") from error
+
+
+def _from_environment() -> dict[str, object]:
+    """`ARIANE_PORT=8700` sets `port`. Only plain values can be set this way."""
+    types = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    found: dict[str, object] = {}
+    for name, kind in types.items():
+        text = os.environ.get(f"ARIANE_{name.upper()}")
+        if text is not None and kind in (int, float, str):
+            try:
+                found[name] = kind(text)
+            except ValueError as error:
+                raise InputError(f"'{text}' is not a {kind.__name__}.", where=f"ARIANE_{name.upper()}") from error
+    return found
+
+
+def new_write_key() -> str:
+    return "wk_" + secrets.token_urlsafe(18)
+
+
+def create(path: Path, name: str = "Ariane", sources: dict[str, Source] | None = None) -> Settings:
+    """Make the folder a workspace: write `ariane.toml` with one source and a fresh write key. Conflict if it is one."""
+    file = path / "ariane.toml"
+    if file.exists():
+        raise Conflict("There is a workspace here already.", where=str(path), next_step="Open it with 'ariane serve'.")
+    path.mkdir(parents=True, exist_ok=True)
+    listed = sources or {"default": Source(write_key=new_write_key())}
+    lines = [
+        "# Ariane workspace. Every setting: docs/settings.md",
+        f"format = {WORKSPACE_FORMAT}",
+        f"name = {msgspec.json.encode(name).decode()}",
+        "",
+    ]
+    for key, source in listed.items():
+        lines += [f"[sources.{key}]", f'write_key = "{source.write_key}"', f'channel = "{source.channel}"', ""]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    return load(path)
+
+
+def add_source(path: Path, name: str, channel: str = "") -> Source:
+    """Append a source with a fresh write key to `ariane.toml`. Conflict if the name is taken."""
+    if name in load(path).sources:
+        raise Conflict(f"There is a source named '{name}' already.", where=str(path / "ariane.toml"))
+    if not name.isidentifier():
+        raise InputError(f"'{name}' cannot name a source.", allowed="letters, digits and _, not starting with a digit")
+    source = Source(write_key=new_write_key(), channel=channel)
+    with (path / "ariane.toml").open("a", encoding="utf-8") as file:
+        file.write(f'\n[sources.{name}]\nwrite_key = "{source.write_key}"\nchannel = "{channel}"\n')
+    return source
