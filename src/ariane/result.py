@@ -1,0 +1,58 @@
+"""What an analysis gives back: rows that say what they rest on, in whatever form the reader likes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Result:
+    """Rows, the SQL that made them, and how many persons consent held back.
+
+    >>> import pyarrow as pa
+    >>> Result(pa.table({"step": ["pays"], "n_persons": [3]}), sql="SELECT 1", n_held_back=1).to_arrow().num_rows
+    1
+    """
+
+    def __init__(self, rows: pa.Table, *, sql: str = "", n_held_back: int = 0, value: Any = None) -> None:
+        self._rows, self.sql, self.n_held_back, self.value = rows, sql, n_held_back, value
+
+    def to_arrow(self) -> pa.Table:
+        return self._rows
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame. Needs pandas."""
+        return self._rows.to_pandas()
+
+    def to_polars(self) -> Any:
+        """A Polars DataFrame. Needs polars."""
+        import polars
+
+        return polars.from_arrow(self._rows)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        return self._rows.to_pylist()
+
+    def show(self, limit: int = 40) -> None:
+        """Print the rows as a table."""
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in self._rows.column_names:
+            table.add_column(name)
+        for row in self._rows.slice(0, limit).to_pylist():
+            table.add_row(*("" if value is None else str(value) for value in row.values()))
+        Console().print(table)
+        if self._rows.num_rows > limit:
+            Console().print(f"… {self._rows.num_rows - limit} more rows")
+        if self.n_held_back:
+            Console().print(f"{self.n_held_back} persons held back by consent")
+
+    def __len__(self) -> int:
+        return int(self._rows.num_rows)
+
+    def __repr__(self) -> str:
+        return f"<Result {self._rows.num_rows} rows: {', '.join(self._rows.column_names)}>"

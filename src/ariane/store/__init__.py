@@ -1,0 +1,49 @@
+"""Where things are kept: the log (durable truth), the state (live facts), the lake (columnar history), and the engine
+that computes over them. Four narrow ports, each with an implementation for one machine and one that scales out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ariane.store.columns import COLUMNS, DERIVED, events_schema
+    from ariane.store.engine import DuckEngine, Engine, SparkEngine
+    from ariane.store.lake import Lake
+    from ariane.store.log import SegmentLog
+    from ariane.store.state import State, metadata
+
+_HOMES = {
+    "COLUMNS": "columns",
+    "DERIVED": "columns",
+    "DuckEngine": "engine",
+    "Engine": "engine",
+    "Lake": "lake",
+    "SegmentLog": "log",
+    "SparkEngine": "engine",
+    "State": "state",
+    "events_schema": "columns",
+    "metadata": "state",
+}
+
+__all__ = [
+    "COLUMNS",
+    "DERIVED",
+    "DuckEngine",
+    "Engine",
+    "Lake",
+    "SegmentLog",
+    "SparkEngine",
+    "State",
+    "events_schema",
+    "metadata",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a name's module when it is first asked for: the collector never loads DuckDB."""
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"ariane.store.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'ariane.store' has no attribute '{name}'")

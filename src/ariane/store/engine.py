@@ -1,0 +1,156 @@
+"""Who computes: one Ibis expression, run by DuckDB in memory over the lake's files or by any Spark Connect server.
+
+An analysis is written once. `engine.table(name)` gives a table of the lake as an expression, `engine.run(expression)`
+its rows. DuckDB reads an immutable list of files, so any number of engines may read while the lake is written.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Protocol
+
+import ibis
+import pyarrow as pa
+
+from ariane.store.columns import DERIVED, events_schema
+from ariane.store.lake import Lake
+
+
+_SQL_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+    pa.date32(): "DATE",
+}
+
+
+class Engine(Protocol):
+    """The Query port."""
+
+    name: str
+
+    def table(self, name: str) -> ibis.Table: ...
+
+    def run(self, expression: ibis.Expr) -> pa.Table: ...
+
+    def refresh(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class DuckEngine:
+    """DuckDB in memory over the lake.
+
+    >>> import tempfile, pathlib
+    >>> engine = DuckEngine(Lake(pathlib.Path(tempfile.mkdtemp())))
+    >>> events = engine.table("events")
+    >>> engine.run(events.aggregate(n=events.count())).to_pylist()
+    [{'n': 0}]
+    """
+
+    name = "duckdb"
+
+    def __init__(self, lake: Lake, *, threads: int | None = None) -> None:
+        self.lake = lake
+        self.backend = ibis.duckdb.connect(":memory:", **({"threads": threads} if threads else {}))
+        self._seen: dict[str, int] = {}
+        self._lock = threading.RLock()
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Move to the lake's newest versions; whether anything changed."""
+        changed = False
+        with self._lock:
+            for name in {"events", *DERIVED, *self.lake.names()}:
+                version = self.lake.version(name)
+                if self._seen.get(name) != version:
+                    self._show(name)
+                    self._seen[name] = version
+                    changed = True
+        return changed
+
+    def versions(self) -> tuple[tuple[str, int], ...]:
+        """What is being read: (table, version), sorted. Answers computed on equal versions are equal."""
+        return tuple(sorted(self._seen.items()))
+
+    def _show(self, name: str) -> None:
+        """Name the table's files as one view; an absent table is an empty one of the right shape."""
+        files = self.lake.files(name)
+        listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+        rows = f"SELECT * FROM read_parquet([{listed}], hive_partitioning = true, union_by_name = true)"
+        if not files:
+            schema = DERIVED.get(name, events_schema())
+            columns = ", ".join(f'CAST(NULL AS {_SQL_TYPES[field.type]}) AS "{field.name}"' for field in schema)
+            rows = f"SELECT {columns} WHERE false"
+        self._execute(f'CREATE OR REPLACE VIEW "{name}" AS {rows}')
+
+    def _execute(self, text: str) -> None:
+        self.backend.con.execute(text)
+
+    def table(self, name: str) -> ibis.Table:
+        return self.backend.table(name)
+
+    def run(self, expression: ibis.Expr) -> pa.Table:
+        """The expression's rows as Arrow. Safe from several threads: each runs on a cursor of its own."""
+        text = self.backend.compile(expression)
+        with self._lock:
+            cursor = self.backend.con.cursor()
+        try:
+            return cursor.execute(text).to_arrow_table()
+        finally:
+            cursor.close()
+
+    def sql(self, text: str) -> pa.Table:
+        """Run SQL the way DuckDB speaks it."""
+        with self._lock:
+            cursor = self.backend.con.cursor()
+        try:
+            return cursor.execute(text).to_arrow_table()
+        finally:
+            cursor.close()
+
+    def text(self, expression: ibis.Expr) -> str:
+        """The SQL an expression becomes."""
+        return str(ibis.to_sql(expression, dialect="duckdb"))
+
+    def close(self) -> None:
+        self.backend.disconnect()
+
+
+class SparkEngine:
+    """A Spark Connect server over the same lake: Spark 4, or Sail, which starts from a wheel.
+
+    `remote` is a Spark Connect address, such as ``sc://127.0.0.1:50051``. The server must see the lake's path.
+    """
+
+    name = "spark"
+
+    def __init__(self, lake: Lake, remote: str) -> None:
+        from pyspark.sql import SparkSession  # the spark extra; not loaded unless it is asked for
+
+        self.lake = lake
+        session: Any = SparkSession.builder
+        self.session = session.remote(remote).create()
+        self.session.conf.set("spark.sql.session.timeZone", "UTC")
+        self.backend = ibis.pyspark.connect(self.session)
+        self.refresh()
+
+    def refresh(self) -> bool:
+        for name in {"events", *DERIVED, *self.lake.names()}:
+            if self.lake.files(name):
+                frame = self.session.read.format("delta").load(str(self.lake.root / name))
+            else:
+                schema = DERIVED.get(name) or events_schema()
+                frame = self.session.createDataFrame(schema.empty_table())
+            frame.createOrReplaceTempView(name)
+        return True
+
+    def table(self, name: str) -> ibis.Table:
+        return self.backend.table(name)
+
+    def run(self, expression: ibis.Expr) -> pa.Table:
+        return self.backend.to_pyarrow(expression)
+
+    def close(self) -> None:
+        self.session.stop()

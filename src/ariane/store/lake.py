@@ -1,0 +1,132 @@
+"""The lake: columnar history as Delta tables, one folder a table.
+
+A batch and the progress of whoever wrote it are one Delta commit, so a consumer that dies between two batches neither
+loses nor repeats one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, WriterProperties, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+
+from ariane.errors import NotFound, Transient
+
+WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+QUIET = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
+
+
+class Lake:
+    """Delta tables under one root.
+
+    >>> import tempfile
+    >>> lake = Lake(Path(tempfile.mkdtemp()))
+    >>> lake.append("colours", pa.table({"name": ["red"]}), progress={"web-0": 10})
+    >>> lake.progress("colours", "web-0"), lake.read("colours").to_pylist()
+    (10, [{'name': 'red'}])
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._open: dict[str, DeltaTable] = {}
+
+    def names(self) -> list[str]:
+        return sorted(path.name for path in self.root.glob("*") if (path / "_delta_log").is_dir())
+
+    def exists(self, name: str) -> bool:
+        return (self.root / name / "_delta_log").is_dir()
+
+    def append(
+        self,
+        name: str,
+        rows: pa.Table,
+        *,
+        partition_by: Sequence[str] = (),
+        progress: Mapping[str, int] | None = None,
+    ) -> None:
+        """Add rows, and with the same commit how far each consumer has come. Transient when the disk refuses."""
+        self._write(name, rows, "append", partition_by, progress)
+
+    def replace(self, name: str, rows: pa.Table, *, progress: Mapping[str, int] | None = None) -> None:
+        """Put rows in the place of everything the table held, in one commit."""
+        self._write(name, rows, "overwrite", (), progress)
+
+    def _write(
+        self, name: str, rows: pa.Table, mode: str, partition_by: Sequence[str], progress: Mapping[str, int] | None
+    ) -> None:
+        transactions = [Transaction(consumer, offset) for consumer, offset in (progress or {}).items()]
+        try:
+            write_deltalake(
+                str(self.root / name),
+                rows,
+                mode=mode,  # type: ignore[arg-type]
+                schema_mode="merge" if mode == "append" else "overwrite",
+                partition_by=list(partition_by) or None,
+                commit_properties=CommitProperties(app_transactions=transactions) if transactions else None,
+                post_commithook_properties=QUIET,
+                writer_properties=WRITER,
+            )
+        except OSError as error:
+            raise Transient(f"The lake could not be written: {error}.", where=str(self.root / name)) from error
+
+    def table(self, name: str) -> DeltaTable:
+        """The table at its newest version. NotFound when nothing was ever written to it."""
+        try:
+            held = self._open.get(name)
+            if held is None:
+                held = self._open[name] = DeltaTable(str(self.root / name))
+            else:
+                held.update_incremental()
+            return held
+        except (TableNotFoundError, FileNotFoundError) as error:
+            self._open.pop(name, None)
+            raise NotFound(f"The lake has no table '{name}'.", where=str(self.root)) from error
+
+    def version(self, name: str) -> int:
+        """The number of the newest commit, −1 when the table does not exist."""
+        return self.table(name).version() if self.exists(name) else -1
+
+    def files(self, name: str) -> list[str]:
+        """The Parquet files that together are the table now."""
+        return sorted(self.table(name).file_uris()) if self.exists(name) else []
+
+    def schema(self, name: str) -> pa.Schema:
+        return pa.schema(self.table(name).schema().to_arrow())
+
+    def progress(self, name: str, consumer: str) -> int:
+        """How far `consumer` has come, as its last commit said. 0 when it never wrote."""
+        if not self.exists(name):
+            return 0
+        return self.table(name).transaction_version(consumer) or 0
+
+    def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """A small table, whole."""
+        return self.table(name).to_pyarrow_table(columns=list(columns) if columns else None)
+
+    def compact(self, name: str, *, target_bytes: int = 128 << 20) -> int:
+        """Join small files into larger ones; how many were replaced."""
+        return int(self.table(name).optimize.compact(target_size=target_bytes)["numFilesRemoved"])
+
+    def sweep(self, name: str) -> int:
+        """Remove files no version needs any more; how many there were. Readers must have moved on."""
+        gone = self.table(name).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+        return len(gone)
+
+    def delete(self, name: str, predicate: str) -> int:
+        """Delete the rows for which the SQL `predicate` holds; how many."""
+        return int(self.table(name).delete(predicate)["num_deleted_rows"])
+
+    def drop(self, name: str) -> None:
+        self._open.pop(name, None)
+        shutil.rmtree(self.root / name, ignore_errors=True)
+
+    def size_bytes(self, name: str) -> int:
+        return sum(Path(file).stat().st_size for file in self.files(name))
+
+    def n_rows(self, name: str) -> int:
+        return sum(pq.read_metadata(file).num_rows for file in self.files(name))
