@@ -97,7 +97,7 @@ class DuckEngine:
         with self._lock:
             cursor = self.backend.con.cursor()
         try:
-            return cursor.execute(text).to_arrow_table()
+            return cursor.sql(text).to_arrow_table()
         finally:
             cursor.close()
 
@@ -106,7 +106,7 @@ class DuckEngine:
         with self._lock:
             cursor = self.backend.con.cursor()
         try:
-            return cursor.execute(text).to_arrow_table()
+            return cursor.sql(text).to_arrow_table()
         finally:
             cursor.close()
 
