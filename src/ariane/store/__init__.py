@@ -7,36 +7,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ariane.store.columns import COLUMNS, DERIVED, events_schema
+    from ariane.store.columns import COLUMNS, schema_of
     from ariane.store.engine import DuckEngine, Engine, SparkEngine
     from ariane.store.lake import Lake
     from ariane.store.log import SegmentLog
     from ariane.store.state import State, metadata
+    from ariane.store.stores import Stores
 
 _HOMES = {
     "COLUMNS": "columns",
-    "DERIVED": "columns",
     "DuckEngine": "engine",
     "Engine": "engine",
     "Lake": "lake",
     "SegmentLog": "log",
     "SparkEngine": "engine",
     "State": "state",
-    "events_schema": "columns",
+    "Stores": "stores",
     "metadata": "state",
+    "schema_of": "columns",
 }
 
 __all__ = [
     "COLUMNS",
-    "DERIVED",
     "DuckEngine",
     "Engine",
     "Lake",
     "SegmentLog",
     "SparkEngine",
     "State",
-    "events_schema",
+    "Stores",
     "metadata",
+    "schema_of",
 ]
 
 

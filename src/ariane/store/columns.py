@@ -79,17 +79,6 @@ ARROW: dict[str, pa.DataType] = {
 }
 
 
-def events_schema(properties: dict[str, str] | None = None) -> pa.Schema:
-    """The Arrow schema of lake `events`, with the workspace's own registered properties (name → type) added.
-
-    >>> events_schema({"size": "string"}).field("prop_size").type
-    DataType(string)
-    """
-    registered: dict[str, Any] = {name: ARROW[kind] for name, kind in COLUMNS.items()}
-    own = {f"prop_{name}": ARROW[kind] for name, kind in (properties or {}).items()}
-    return pa.schema(list((BASE | registered | own).items()))
-
-
 IDENTIFIERS = pa.schema(
     [("key", pa.int64()), ("kind", pa.string()), ("value", pa.string()), ("person_id", pa.string()), ("status", pa.string())]
 )
@@ -127,3 +116,19 @@ EDGES = pa.schema(
 )
 DERIVED: dict[str, pa.Schema] = {"identifiers": IDENTIFIERS, "persons": PERSONS, "consents": CONSENTS, "edges": EDGES}
 """Tables exported from the state; deleting them loses nothing."""
+
+
+def schema_of(name: str, properties: dict[str, str] | None = None) -> pa.Schema:
+    """The Arrow schema of a table of the lake: `events`, with the workspace's own registered properties (name → type)
+    added, or one of the tables derived from the state. KeyError for any other.
+
+    >>> schema_of("events", {"size": "string"}).field("prop_size").type
+    DataType(string)
+    >>> schema_of("persons").names[:2]
+    ['person_id', 'first_seen_us']
+    """
+    if name != "events":
+        return DERIVED[name]
+    registered: dict[str, Any] = {column: ARROW[kind] for column, kind in COLUMNS.items()}
+    own = {f"prop_{column}": ARROW[kind] for column, kind in (properties or {}).items()}
+    return pa.schema(list((BASE | registered | own).items()))

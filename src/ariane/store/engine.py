@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import ibis
 import pyarrow as pa
 
-from ariane.store.columns import DERIVED, events_schema
+from ariane.store.columns import DERIVED, schema_of
 from ariane.store.lake import Lake
 
 
@@ -80,8 +80,7 @@ class DuckEngine:
         listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
         rows = f"SELECT * FROM read_parquet([{listed}], hive_partitioning = true, union_by_name = true)"
         if not files:
-            schema = DERIVED.get(name, events_schema())
-            columns = ", ".join(f'CAST(NULL AS {_SQL_TYPES[field.type]}) AS "{field.name}"' for field in schema)
+            columns = ", ".join(f'CAST(NULL AS {_SQL_TYPES[field.type]}) AS "{field.name}"' for field in schema_of(name))
             rows = f"SELECT {columns} WHERE false"
         self._execute(f'CREATE OR REPLACE VIEW "{name}" AS {rows}')
 
@@ -141,8 +140,7 @@ class SparkEngine:
             if self.lake.files(name):
                 frame = self.session.read.format("delta").load(str(self.lake.root / name))
             else:
-                schema = DERIVED.get(name) or events_schema()
-                frame = self.session.createDataFrame(schema.empty_table())
+                frame = self.session.createDataFrame(schema_of(name).empty_table())
             frame.createOrReplaceTempView(name)
         return True
 

@@ -109,6 +109,26 @@ class State:
         upsert(conn, offsets, [{"consumer": consumer, "partition": partition, "offset": offset}], update=["offset"])
 
 
+    @staticmethod
+    def upsert(
+        conn: sa.Connection,
+        table: sa.Table,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        update: Sequence[str] | Mapping[str, Any] = (),
+    ) -> None:
+        """Insert rows; where the primary key is there already, set the columns of `update` from the new row (or to
+        expressions of the new row, given as functions), or leave the old row when there are none."""
+        upsert(conn, table, rows, update=update)
+
+    @staticmethod
+    def select_in(
+        conn: sa.Connection, statement: sa.Select[Any], column: sa.ColumnElement[Any], values: Iterable[Any]
+    ) -> Iterator[sa.Row[Any]]:
+        """The rows of `statement` whose `column` is among `values`, however many there are."""
+        return select_in(conn, statement, column, values)
+
+
 def _tune_sqlite(connection: Any, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF", "cache_size=-65536", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
