@@ -1,0 +1,144 @@
+"""What a log partition looks like on disk: segment files of checksummed lines, and the mark of what is durable.
+
+A partition is a folder. A segment file is named by the 20-digit offset of its first byte; offsets count the bytes of
+the whole partition. A record is one line: eight hexadecimal digits (the CRC-32 of the payload), a space, the payload,
+a newline. `durable` holds eight bytes, the offset up to which everything is on disk; no reader goes past it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from binascii import crc32
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from ariane.errors import InputError
+
+OVERHEAD = 10
+"""Bytes a record takes beside its payload: checksum, space, newline."""
+
+_CHECKSUM = re.compile(rb"[0-9a-f]{8} ")
+
+
+class LogRecord(msgspec.Struct, frozen=True, gc=False):
+    """One payload, and the offset of its line."""
+
+    offset: int
+    payload: bytes
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.payload) + OVERHEAD
+
+
+class Segment(NamedTuple):
+    """A file of a partition and the offset of its first byte."""
+
+    start: int
+    path: Path
+
+
+def frame(payloads: Sequence[bytes]) -> bytes:
+    """The lines that store these payloads. Raises InputError when one holds a newline.
+
+    >>> frame([b"{}"])
+    b'a3a6bf43 {}\\n'
+    """
+    block = b"".join([b"%08x %b\n" % (crc32(payload), payload) for payload in payloads])
+    if block.count(b"\n") != len(payloads):
+        raise InputError(
+            "A log record holds a line break.", allowed="one line of JSON", next_step="Encode it without indentation."
+        )
+    return block
+
+
+def parse(block: bytes, base: int) -> tuple[list[LogRecord], list[tuple[int, int]]]:
+    """Read lines: the records that pass their checksum, and (offset, length) of what does not.
+
+    `base` is the offset of the block's first byte. A last line without its newline counts as damaged.
+    """
+    records: list[LogRecord] = []
+    damaged: list[tuple[int, int]] = []
+    add, offset = records.append, base
+    lines = block.split(b"\n")
+    tail = lines.pop()
+    for line in lines:
+        payload = line[9:]
+        if b"%08x " % crc32(payload) == line[:9]:
+            add(LogRecord(offset, payload))
+        else:
+            start = _surviving(line)
+            if start is None:
+                damaged.append((offset, len(line) + 1))
+            else:
+                damaged.append((offset, start))
+                add(LogRecord(offset + start, line[start + 9 :]))
+        offset += len(line) + 1
+    if tail:
+        damaged.append((offset, len(tail)))
+    return records, damaged
+
+
+def _surviving(line: bytes) -> int | None:
+    """Where a good record starts inside a damaged line: the newline before it was what got damaged."""
+    for match in _CHECKSUM.finditer(line, 1):
+        if crc32(line[match.end() :]) == int(match[0], 16):
+            return match.start()
+    return None
+
+
+def good_length(block: bytes) -> int:
+    """How many bytes of the block, from its first, end with a record that passes its checksum."""
+    whole = block.rfind(b"\n") + 1
+    while whole:
+        start = block.rfind(b"\n", 0, whole - 1) + 1
+        line = block[start : whole - 1]
+        if b"%08x " % crc32(line[9:]) == line[:9]:
+            return whole
+        whole = start
+    return 0
+
+
+def segments(folder: Path) -> list[Segment]:
+    """The partition's segments in order; none when the folder does not exist."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    starts = sorted(
+        int(name[:20]) for name in names if len(name) == 24 and name.endswith(".log") and name[:20].isdigit()
+    )
+    return [Segment(start, segment_path(folder, start)) for start in starts]
+
+
+def segment_path(folder: Path, start: int) -> Path:
+    return folder / f"{start:020d}.log"
+
+
+def durable_end(folder: Path) -> int:
+    """The mark of what is on disk; 0 when it was never written or is unreadable."""
+    try:
+        mark = (folder / "durable").read_bytes()
+    except FileNotFoundError:
+        return 0
+    return int.from_bytes(mark, "big") if len(mark) == 8 else 0
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's list of files durable: without it a power cut may forget a new file."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, block: bytes) -> None:
+    """`os.write` until everything is written: a nearly full disk takes a part first."""
+    written = os.write(descriptor, block)
+    while written < len(block):
+        written += os.write(descriptor, memoryview(block)[written:])
