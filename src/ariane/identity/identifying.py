@@ -1,0 +1,194 @@
+"""Reads the identifiers an event carries, normalised, strongest first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from ariane.identity.commands import COMMANDS, INTERNAL_SOURCE
+from ariane.identity.rules import Rules
+from ariane.model import Event, Identifier, key_of
+
+_EMAIL = re.compile(r"[^@\s\"(),:;<>\[\]\\]{1,64}@[^@\s.]+(\.[^@\s.]+)*\.[^@\s.\d]{2,}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_FROM_FIELDS = frozenset({"user_id", "cookie", "device"})
+
+
+class Named(NamedTuple):
+    """An identifier with what every step needs of it, computed once: its key, and its rank (smaller is stronger)."""
+
+    rank: tuple[int, str, str]
+    key: int
+    identifier: Identifier
+    strong: bool
+
+
+def identify(event: Event, rules: Rules | None = None) -> tuple[Identifier, ...]:
+    """The identifiers an event carries, normalised, strongest kind first; the first is the event's subject.
+
+    They come from `user_id`, `anonymous_id` (kind cookie), `context.device.id`, `context.externalIds`, and the keys
+    named like a kind in the traits and properties. Values that name nobody (`null`, `anonymous`, zeros) are left out.
+
+    >>> event = Event(event_id="e", message_id="m", source="web", type="identify", name="", channel="web", occurred_us=0,
+    ...               received_us=0, anonymous_id="c-1", user_id="null", properties={"email": " Ana@Example.org "})
+    >>> [str(identifier) for identifier in identify(event)]
+    ['email:ana@example.org', 'cookie:c-1']
+    """
+    return tuple([named.identifier for named in named_in(event, rules or Rules.default())])
+
+
+def subject_key(event: Event, rules: Rules | None = None) -> int:
+    """The key of the event's strongest identifier: whose event it is. One that carries none is its own subject.
+
+    >>> event = Event(event_id="e", message_id="m", source="web", type="track", name="", channel="web", occurred_us=0,
+    ...               received_us=0, anonymous_id="c-1")
+    >>> subject_key(event) == Identifier("cookie", "c-1").key
+    True
+    """
+    named = named_in(event, rules or Rules.default())
+    return named[0].key if named else key_of("event", event.event_id)
+
+
+def named_in(event: Event, rules: Rules) -> list[Named]:
+    """As `identify`, with keys and ranks; repeated identifiers once."""
+    if event.source == INTERNAL_SOURCE and event.name in COMMANDS:
+        return []
+    found: dict[int, Named] = {}
+    for kind, raw in _carried(event, rules):
+        if type(raw) is str or type(raw) is int:
+            named = recognise(rules, kind, raw)
+            if named is not None:
+                found[named.key] = named
+    if "caller_number" in rules.kinds and "phone" in rules.kinds:
+        for named in tuple(found.values()):
+            if named.identifier.kind == "caller_number":
+                # The same number by another name: who calls from it is who left it as their phone.
+                phone = recognise(rules, "phone", named.identifier.value)
+                if phone is not None:
+                    found[phone.key] = phone
+    return sorted(found.values()) if len(found) > 1 else list(found.values())
+
+
+def _carried(event: Event, rules: Rules) -> Iterator[tuple[str, Any]]:
+    """Every (kind, raw value) an event carries, in no order."""
+    if event.user_id is not None:
+        yield "user_id", event.user_id
+    if event.anonymous_id is not None:
+        yield "cookie", event.anonymous_id
+    traits = _trait_kinds(rules)
+    properties, context = event.properties, event.context
+    if properties:
+        for kind in traits & properties.keys():
+            yield kind, properties[kind]
+        if event.type == "alias":
+            yield "cookie", properties.get("previous_id", properties.get("previousId"))
+    if not context:
+        return
+    device = context.get("device")
+    if type(device) is dict:
+        yield "device", device.get("id")
+    inner = context.get("traits")
+    if type(inner) is dict:
+        for kind in traits & inner.keys():
+            yield kind, inner[kind]
+    others = context.get("externalIds")
+    if type(others) is list:
+        for other in others:
+            if type(other) is dict and type(other.get("type")) is str and other["type"] in rules.kinds:
+                yield other["type"], other.get("id")
+
+
+@lru_cache(8)
+def _trait_kinds(rules: Rules) -> frozenset[str]:
+    return frozenset(rules.kinds) - _FROM_FIELDS
+
+
+@lru_cache(1 << 17)
+def recognise(rules: Rules, kind: str, raw: str | int) -> Named | None:
+    """The identifier a raw value names, or None when it names nobody."""
+    value = normalise(kind, str(raw), rules.calling_code)
+    if value is None or kind not in rules.kinds or is_blocked(rules, kind, value):
+        return None
+    identifier = Identifier(kind, value)
+    return Named((-rules.kinds[kind].priority, kind, value), identifier.key, identifier, rules.is_strong(kind))
+
+
+def normalise(kind: str, raw: str, calling_code: str = "33") -> str | None:
+    """One spelling for each value of a kind; None when it cannot be one.
+
+    >>> normalise("email", " Ana@Example.ORG "), normalise("email", "not an address")
+    ('ana@example.org', None)
+    >>> normalise("phone", "06 12 34 56 78"), normalise("phone", "0033612345678"), normalise("phone", "12")
+    ('+33612345678', '+33612345678', None)
+    """
+    value = raw.strip().strip("\"'`").strip()
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half a character: no store can keep it
+        return None
+    if not value or _CONTROL.search(value):
+        return None
+    normaliser = _NORMALISERS.get(kind)
+    return value if normaliser is None else normaliser(value, calling_code)
+
+
+def is_blocked(rules: Rules, kind: str, value: str) -> bool:
+    """Whether this value names nobody under these rules."""
+    longest, values, everywhere, by_kind = _blocks(rules)
+    if len(value) > longest or value.lower() in values or (everywhere is not None and everywhere.fullmatch(value)):
+        return True
+    own = by_kind.get(kind)
+    return own is not None and own.fullmatch(value) is not None
+
+
+@lru_cache(8)
+def _blocks(rules: Rules) -> tuple[int, frozenset[str], re.Pattern[str] | None, dict[str, re.Pattern[str]]]:
+    def joined(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
+        return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE) if patterns else None
+
+    by_kind = {kind: pattern for kind, rule in rules.kinds.items() if (pattern := joined(rule.block)) is not None}
+    values = frozenset(value.lower() for value in rules.block.values)
+    return rules.block.longest, values, joined(rules.block.patterns), by_kind
+
+
+def _email(value: str, _: str) -> str | None:
+    value = value.removeprefix("mailto:").lower()
+    return value if _EMAIL.fullmatch(value) else None
+
+
+def _phone(value: str, calling_code: str) -> str | None:
+    """E.164: a plus, the country's calling code, the number; 8 to 15 digits in all."""
+    digits = re.sub(r"\D", "", value.replace("(0)", ""))
+    if value.startswith("+"):
+        number = digits
+    elif digits.startswith("00"):
+        number = digits[2:]
+    elif digits.startswith(calling_code) and len(digits) >= 11:
+        number = digits
+    else:
+        number = calling_code + digits.removeprefix("0")
+    return f"+{number}" if 8 <= len(number) <= 15 and not number.startswith("0") and len(set(digits)) > 1 else None
+
+
+def _card(value: str, _: str) -> str | None:
+    return re.sub(r"[\s-]", "", value).upper() or None
+
+
+def _handle(value: str, _: str) -> str | None:
+    return value.lower().lstrip("@") or None
+
+
+def _wallet(value: str, _: str) -> str | None:
+    return value.lower() if value[:2].lower() == "0x" else value
+
+
+_NORMALISERS: dict[str, Callable[[str, str], str | None]] = {
+    "email": _email,
+    "phone": _phone,
+    "caller_number": _phone,
+    "loyalty_card": _card,
+    "social_handle": _handle,
+    "wallet": _wallet,
+}

@@ -1,0 +1,204 @@
+"""The rules by which identifiers become persons, read from a file anybody can read and change."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ariane.errors import InputError
+
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class KindRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds for one kind of identifier: its strength, how many a person may have, when it counts as shared."""
+
+    priority: int
+    limit: int | None = None
+    shared_after: int | None = None
+    block: tuple[str, ...] = ()
+
+
+class BlockRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Values that name nobody, whatever their kind: exact ones (any case, quotes ignored), patterns, too long ones."""
+
+    values: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    longest: int = 200
+
+
+class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
+    """The identity rules of a workspace. `Rules.default()` is what Ariane ships; `Rules.load(path)` lays a file over it.
+
+    >>> rules = Rules.default()
+    >>> rules.kinds["user_id"].limit, rules.is_strong("email"), rules.is_strong("cookie")
+    (1, True, False)
+    """
+
+    kinds: dict[str, KindRule]
+    block: BlockRule = BlockRule()
+    calling_code: str = "33"
+    strong_from: str = "email"
+
+    @staticmethod
+    def default() -> Rules:
+        return _default()
+
+    @staticmethod
+    def load(path: Path | str) -> Rules:
+        """The default rules with this file's laid over. InputError, with the line, when the file cannot be used."""
+        path = Path(path)
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"The identity rules cannot be read ({error}).", where=str(path), next_step="Check the file."
+            ) from error
+        return read_rules(text, path.name, base=_default_table())
+
+    def is_strong(self, kind: str) -> bool:
+        """Whether this kind names a human rather than a machine."""
+        rule = self.kinds.get(kind)
+        return rule is not None and rule.priority >= self.kinds[self.strong_from].priority
+
+    def is_unique(self, kind: str) -> bool:
+        """Whether a person can have only one of this kind: such identifiers tell persons apart."""
+        rule = self.kinds.get(kind)
+        return rule is not None and rule.limit == 1
+
+    def priority(self, kind: str) -> int:
+        """The kind's strength; a kind the rules do not know is weakest."""
+        rule = self.kinds.get(kind)
+        return rule.priority if rule is not None else 0
+
+
+def read_rules(text: str, where: str, base: dict[str, Any] | None = None) -> Rules:
+    """Rules from TOML text, laid over `base`.
+
+    >>> base = {"kinds": {"email": {"priority": 80}}}
+    >>> read_rules("[kinds.email]\\nlimit = 2", "mine.toml", base=base).kinds["email"]
+    KindRule(priority=80, limit=2, shared_after=None, block=())
+    >>> read_rules("[kinds.email]\\nlimit = 'two'", "mine.toml", base=base)
+    Traceback (most recent call last):
+    ariane.errors.InputError: mine.toml:2: kinds.email.limit: Expected `int | null`, got `str`. ...
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        raise InputError(
+            f"Not valid TOML: {error}.", where=f"{where}:{line[1]}" if line else where, next_step="Correct that line."
+        ) from error
+    try:
+        rules = msgspec.convert(_laid_over(base or {}, table), Rules)
+    except msgspec.ValidationError as error:
+        raise _wrong(text, where, *_located(str(error), table)) from error
+    _check(rules, text, where)
+    return rules
+
+
+def _check(rules: Rules, text: str, where: str) -> None:
+    """What types cannot say: names, bounds, patterns that compile."""
+    for kind, rule in rules.kinds.items():
+        at = ("kinds", kind)
+        if not _KIND.fullmatch(kind):
+            raise _wrong(text, where, at, "a kind's name must be", allowed="lower-case letters, digits and _, e.g. email")
+        if rule.limit is not None and rule.limit < 1:
+            raise _wrong(text, where, (*at, "limit"), f"{rule.limit} is out of range", allowed="1 or more, or absent")
+        if rule.shared_after is not None and rule.shared_after < 2:
+            raise _wrong(text, where, (*at, "shared_after"), f"{rule.shared_after} is out of range", allowed="2 or more")
+        if rule.limit == 1 and rule.shared_after is not None:
+            what = "a kind with limit 1 tells persons apart and cannot be shared"
+            raise _wrong(text, where, (*at, "shared_after"), what, allowed="no shared_after, or a limit above 1")
+        for pattern in rule.block:
+            _pattern(pattern, text, where, (*at, "block"))
+    for pattern in rules.block.patterns:
+        _pattern(pattern, text, where, ("block", "patterns"))
+    if rules.strong_from not in rules.kinds:
+        what = f"{rules.strong_from!r} is not a kind"
+        raise _wrong(text, where, ("strong_from",), what, allowed=", ".join(rules.kinds))
+    if not re.fullmatch(r"[1-9]\d{0,2}", rules.calling_code):
+        what = f"{rules.calling_code!r} is not a calling code"
+        raise _wrong(text, where, ("calling_code",), what, allowed='1 to 3 digits, e.g. "33"')
+
+
+def _pattern(pattern: str, text: str, where: str, at: tuple[str, ...]) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        what = f"{pattern!r} is not a regular expression ({error})"
+        raise _wrong(text, where, at, what, allowed="a Python regular expression") from error
+
+
+def _located(message: str, table: dict[str, Any]) -> tuple[tuple[str, ...], str]:
+    """The field msgspec complains about. It writes `...` for a map's key, so the first offending key is looked up."""
+    what, _, path = message.partition(" - at `$")
+    names = [name for name in path.rstrip("`").replace("[...]", ".*").split(".") if name]
+    unknown = re.search(r"unknown field `(\w+)`", what)
+    if unknown:
+        names.append(unknown[1])
+    at: list[str] = []
+    here: Any = table
+    for index, name in enumerate(names):
+        if name == "*" and isinstance(here, dict):
+            name = next((key for key in here if _fails(here[key], names[index + 1 :])), next(iter(here), "*"))
+        at.append(name.split("[")[0])
+        here = here.get(at[-1], {}) if isinstance(here, dict) else {}
+    return tuple(at), what.replace("Object contains", "there is an")
+
+
+def _fails(value: Any, rest: list[str]) -> bool:
+    """Whether this kind's table is the one that does not fit."""
+    try:
+        msgspec.convert({"priority": 0, **value} if isinstance(value, dict) else value, KindRule)
+    except msgspec.ValidationError as error:
+        return not rest or rest[0].split("[")[0] in str(error)
+    return False
+
+
+def _wrong(text: str, where: str, at: tuple[str, ...], what: str, allowed: str = "") -> InputError:
+    if not allowed:
+        allowed = "priority, limit, shared_after, block" if at[:1] == ("kinds",) else "kinds, block, calling_code, strong_from"
+    line = _line_of(text, at)
+    return InputError(
+        f"{'.'.join(at)}: {what}.",
+        where=f"{where}:{line}" if line else where,
+        allowed=allowed,
+        next_step="See docs/identity.md for every field.",
+    )
+
+
+def _line_of(text: str, at: tuple[str, ...]) -> int | None:
+    """The line a field stands on: the last of its names found, each searched after the one before."""
+    found, start = None, 0
+    lines = text.splitlines()
+    for name in at:
+        for number in range(start, len(lines)):
+            if re.match(rf"\s*(\[.*\b{re.escape(name)}\b.*\]|\"?{re.escape(name)}\"?\s*=)", lines[number]):
+                found, start = number + 1, number
+                break
+    return found
+
+
+def _laid_over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    laid = dict(base)
+    for name, value in table.items():
+        below = laid.get(name)
+        laid[name] = _laid_over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return laid
+
+
+@lru_cache(1)
+def _default_table() -> dict[str, Any]:
+    return tomllib.loads(files("ariane.identity").joinpath("identity.toml").read_text("utf-8"))
+
+
+@lru_cache(1)
+def _default() -> Rules:
+    return msgspec.convert(_default_table(), Rules)
