@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_event_bytes: int = 32_768
     max_body_bytes: int = 4_194_304
     segment_bytes: int = 67_108_864
+    log_retention_days: int = 30
     session_gap_s: int = 1800
     lake_interval_s: float = 1.0
     stream_batch: int = 5_000

@@ -1,0 +1,71 @@
+"""What every command shares: the workspace, JSON or not, and how rows are shown."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from ariane.errors import NotFound
+
+
+def workspace_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--workspace D` and `--json`; the function gets `path: Path` and `as_json: bool`."""
+
+    @click.option(
+        "--workspace",
+        "-w",
+        type=click.Path(path_type=Path),
+        default=None,
+        help="The workspace folder. Else ARIANE_WORKSPACE, else the current folder.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+    @functools.wraps(function)
+    def wrapped(*args: Any, workspace: Path | None, **options: Any) -> Any:
+        path = workspace or Path(os.environ.get("ARIANE_WORKSPACE") or ".")
+        return function(*args, path=path, **options)
+
+    return wrapped
+
+
+def emit(document: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(msgspec.json.encode(document, enc_hook=_plain).decode() + "\n")
+
+
+def _plain(value: Any) -> Any:
+    return str(value)
+
+
+def show(columns: list[str], rows: list[list[Any]], title: str = "", numeric: tuple[str, ...] = ()) -> None:
+    """Rows as a table on standard output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name, justify="right" if name in numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    Console().print(table)
+
+
+def identifier(text: str) -> tuple[str, str]:
+    """Split KIND:VALUE. InputError-like usage message when there is no colon."""
+    kind, colon, value = text.partition(":")
+    if not colon or not value:
+        raise click.BadParameter(f"'{text}' is not KIND:VALUE, such as email:ana@example.org or cookie:c-123.")
+    return kind, value
+
+
+def resolve(person_id: str | None, text: str) -> str:
+    """The person found, or NotFound saying what was looked for."""
+    if person_id is None:
+        raise NotFound(f"No person goes by '{text}'.", next_step="Search in the console, or 'ariane sql \"SELECT * FROM identifiers\"'.")
+    return person_id

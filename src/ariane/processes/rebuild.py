@@ -1,0 +1,71 @@
+"""Delete everything derived and derive it again from the events. The answer is the same; a test holds it so."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import ibis
+import msgspec
+
+from ariane.model import Event
+from ariane.processes import stream
+from ariane.processes.catch_up import Progress, catch_up
+from ariane.store import DuckEngine, Stores
+
+
+def rebuild(stores: Stores, on_progress: Progress | None = None) -> None:
+    """Delete the state and every derived table, and derive them again.
+
+    The events are the log's; where the log's beginning was retired, the lake's `events` table holds what it held, and
+    is replayed first. Conflict while the workspace is being served.
+    """
+    with stores.only("stream"), stores.only("lake"):
+        whole = all(stores.log.start(partition) == 0 for partition in stores.log.partitions())
+        stores.state.drop()
+        stores.state.create()
+        for name in stores.lake.names():
+            if whole or name != "events":
+                stores.lake.drop(name)
+        if not whole:
+            _replay_lake(stores)
+    catch_up(stores, on_progress)
+    shutil.rmtree(stores.path / "models", ignore_errors=True)
+
+
+def _replay_lake(stores: Stores) -> None:
+    """Absorb the retired part of the history from the lake, in the order it was received, and start the stream after
+    it."""
+    starts = {partition: stores.log.start(partition) for partition in stores.log.partitions()}
+    engine = DuckEngine(stores.lake)
+    events = engine.table("events")
+    rank = events.mutate(nth=ibis.row_number().over(ibis.window(order_by=["received_us", "log_partition", "log_offset"])))
+    for at in range(0, stores.lake.n_rows("events"), stores.settings.stream_batch):
+        rows = engine.run(rank.filter((rank.nth >= at) & (rank.nth < at + stores.settings.stream_batch))).to_pylist()
+        retired = [event_of(row) for row in rows if row["log_offset"] < starts.get(row["log_partition"], 1 << 62)]
+        with stores.state.begin() as conn:
+            stream.remember(conn, retired)
+            stream.absorb(conn, retired, stores)
+    engine.close()
+    with stores.state.begin() as conn:
+        for partition, start in starts.items():
+            stores.state.commit_offset(conn, stream.CONSUMER, partition, start)
+
+
+def event_of(row: dict[str, Any]) -> Event:
+    """The event a row of the lake's `events` table was made from."""
+    return Event(
+        event_id=row["event_id"],
+        message_id=row["message_id"],
+        source=row["source"],
+        type=row["type"],
+        name=row["event"],
+        channel=row["channel"],
+        occurred_us=row["occurred_us"],
+        received_us=row["received_us"],
+        anonymous_id=row["anonymous_id"],
+        user_id=row["user_id"],
+        properties=msgspec.json.decode(row["properties"]),
+        context=msgspec.json.decode(row["context"]),
+        is_bot=row["is_bot"],
+    )
