@@ -1,0 +1,263 @@
+"""Persons as a pure function of the evidence: the same set gives the same persons, in whatever order it came.
+
+Identifiers that met several persons are shared and tie nobody. What the rest ties together is a component. One that
+keeps within every limit and separation is one person; in one that does not, the evidence is replayed from the most to
+the least trusted (Kruskal 1956, with unions refused), and each part is a person.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+
+import msgspec
+
+from ariane.identity.commands import MANUAL, RULES
+from ariane.identity.rules import Rules
+from ariane.model import key_of
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_RANK = {rule: rank for rank, rule in enumerate(RULES)}
+
+
+class Known(msgspec.Struct, frozen=True):
+    """An identifier as solving sees it. `blocked`: the rules say it names nobody."""
+
+    key: int
+    kind: str
+    first_us: int
+    blocked: bool = False
+
+
+class Edge(msgspec.Struct, frozen=True):
+    """Live evidence that the identifiers of two keys (`a` < `b`) are one person's."""
+
+    a: int
+    b: int
+    rule: str
+    first_us: int
+
+
+class Person(msgspec.Struct, frozen=True):
+    """A set of identifiers, by key in ascending order. `component` is the key of its raw component's oldest identifier."""
+
+    person_id: str
+    keys: tuple[int, ...]
+    component: int
+    is_shared: bool = False
+
+
+def solve(
+    identifiers: Iterable[Known], edges: Iterable[Edge], separations: Iterable[tuple[int, int]], rules: Rules
+) -> tuple[Person, ...]:
+    """The persons this evidence makes, in order of their ids.
+
+    Edges must be live (none retracted) and join identifiers that are given.
+
+    >>> known = [Known(100, "cookie", 10), Known(200, "user_id", 20), Known(300, "user_id", 30)]
+    >>> sorted(person.keys for person in solve(known, [Edge(100, 200, "login", 20)], [], Rules.default()))
+    [(100, 200), (300,)]
+    >>> shared = [Edge(100, 200, "login", 20), Edge(100, 300, "login", 30)]
+    >>> sorted(person.keys for person in solve(known, shared, [], Rules.default()))
+    [(100,), (200,), (300,)]
+    """
+    known = {each.key: each for each in identifiers}
+    listed = list(edges)
+    shared = shared_among({key: each.kind for key, each in known.items() if not each.blocked}, listed, rules)
+    return partition(known, listed, separations, shared, rules)
+
+
+def shared_among(kinds: Mapping[int, str], edges: Iterable[Edge], rules: Rules) -> frozenset[int]:
+    """The identifiers that met, directly, as many different unique identifiers of one kind as make theirs shared."""
+    met: defaultdict[int, set[int]] = defaultdict(set)
+    for edge in edges:
+        for one, other in ((edge.a, edge.b), (edge.b, edge.a)):
+            kind = kinds.get(other)
+            if kind is not None and rules.is_unique(kind):
+                met[one].add(other)
+    return frozenset(key for key, others in met.items() if _is_shared(kinds, key, others, rules))
+
+
+def _is_shared(kinds: Mapping[int, str], key: int, others: set[int], rules: Rules) -> bool:
+    rule = rules.kinds.get(kinds.get(key, ""))
+    if rule is None or rule.shared_after is None or len(others) < rule.shared_after:
+        return False
+    by_kind: defaultdict[str, int] = defaultdict(int)
+    for other in others:
+        by_kind[kinds[other]] += 1
+    return max(by_kind.values()) >= rule.shared_after
+
+
+def has_power(edge: Edge, shared: Collection[int]) -> bool:
+    """Whether an edge may tie: shared identifiers tie only where a person decided so."""
+    return edge.rule == MANUAL or (edge.a not in shared and edge.b not in shared)
+
+
+def partition(
+    known: Mapping[int, Known],
+    edges: Iterable[Edge],
+    separations: Iterable[tuple[int, int]],
+    shared: Collection[int],
+    rules: Rules,
+) -> tuple[Person, ...]:
+    """The persons of a set of identifiers that no powerful edge leaves, given which of them are shared."""
+    blocked = {key for key, each in known.items() if each.blocked}
+    tying = [e for e in edges if has_power(e, shared) and e.a not in blocked and e.b not in blocked]
+    parent = {key: key for key in known}
+    for edge in tying:
+        _union(parent, edge.a, edge.b)
+    components: defaultdict[int, list[int]] = defaultdict(list)
+    for key in known:
+        components[_find(parent, key)].append(key)
+    apart = [(a, b) for a, b in separations if a in parent and b in parent and _find(parent, a) == _find(parent, b)]
+    broken = {root for root, keys in components.items() if len(keys) > 1 and not _within_limits(known, keys, rules)}
+    broken |= {_find(parent, a) for a, _ in apart}
+    replayed: defaultdict[int, list[Edge]] = defaultdict(list)
+    if broken:
+        for edge in tying:
+            root = _find(parent, edge.a)
+            if root in broken:
+                replayed[root].append(edge)
+    persons: list[Person] = []
+    for root, keys in components.items():
+        parts = _replay(known, keys, replayed[root], apart, rules) if root in broken else [keys]
+        persons += _named(known, keys, parts, shared, blocked, rules)
+    return tuple(sorted(persons, key=lambda person: person.person_id))
+
+
+def canonical(edge: Edge) -> tuple[int, int, int, int]:
+    """The order evidence is replayed in: most trusted, then oldest, then by key."""
+    return (_RANK.get(edge.rule, len(_RANK)), edge.first_us, edge.a, edge.b)
+
+
+def _replay(
+    known: Mapping[int, Known], keys: list[int], edges: list[Edge], separations: list[tuple[int, int]], rules: Rules
+) -> list[list[int]]:
+    """Kruskal over one component: a union that would break a limit or a separation is refused."""
+    parent = {key: key for key in keys}
+    counts = {key: {known[key].kind: 1} for key in keys}
+    apart: defaultdict[int, set[int]] = defaultdict(set)
+    for a, b in separations:
+        if a in parent:
+            apart[a].add(b)
+            apart[b].add(a)
+    for edge in sorted(edges, key=canonical):
+        a, b = _find(parent, edge.a), _find(parent, edge.b)
+        if a == b or b in apart[a]:
+            continue
+        joint = {kind: counts[a].get(kind, 0) + counts[b].get(kind, 0) for kind in counts[a].keys() | counts[b].keys()}
+        if not _keeps(joint, rules):
+            continue
+        root, gone = (a, b) if len(counts[a]) >= len(counts[b]) else (b, a)
+        parent[gone] = root
+        counts[root] = joint
+        for other in apart.pop(gone, ()):
+            apart[other].discard(gone)
+            apart[other].add(root)
+            apart[root].add(other)
+    parts: defaultdict[int, list[int]] = defaultdict(list)
+    for key in keys:
+        parts[_find(parent, key)].append(key)
+    return list(parts.values())
+
+
+def _within_limits(known: Mapping[int, Known], keys: list[int], rules: Rules) -> bool:
+    counts: defaultdict[str, int] = defaultdict(int)
+    for key in keys:
+        counts[known[key].kind] += 1
+    return _keeps(counts, rules)
+
+
+def _keeps(counts: Mapping[str, int], rules: Rules) -> bool:
+    for kind, n in counts.items():
+        if n > 1:
+            rule = rules.kinds.get(kind)
+            if rule is not None and rule.limit is not None and n > rule.limit:
+                return False
+    return True
+
+
+def _named(
+    known: Mapping[int, Known],
+    keys: list[int],
+    parts: list[list[int]],
+    shared: Collection[int],
+    blocked: Collection[int],
+    rules: Rules,
+) -> list[Person]:
+    """Give each part of one component its person id.
+
+    The component's id comes from its oldest identifier, so a merge keeps the oldest id. Of several parts the one with
+    the strongest identifier keeps it; the others take the id of their own oldest, or one derived from it when that id
+    is kept elsewhere. What is shared alone stands for itself, under an id no person ever had.
+    """
+    if len(keys) == 1:
+        key = keys[0]
+        alone = key in shared or key in blocked
+        return [Person(shared_person_id_of(key) if alone else person_id_of(key), (key,), key, alone)]
+    oldest = min(keys, key=lambda key: (known[key].first_us, key))
+    if len(parts) == 1:
+        return [Person(person_id_of(oldest), tuple(sorted(keys)), oldest)]
+
+    def strength(key: int) -> tuple[int, int, int]:
+        return (-rules.priority(known[key].kind), known[key].first_us, key)
+
+    strongest = min(keys, key=strength)
+    persons = []
+    for part in parts:
+        own = min(part, key=lambda key: (known[key].first_us, key))
+        if strongest in part:
+            person_id = person_id_of(oldest)
+        elif own == oldest:
+            person_id = person_id_of(key_of("part", str(own)))
+        else:
+            person_id = person_id_of(own)
+        persons.append(Person(person_id, tuple(sorted(part)), oldest))
+    return persons
+
+
+def person_id_of(key: int) -> str:
+    """The id of a person whose oldest identifier has this key: P- and its first 60 bits in Crockford's base 32.
+
+    >>> person_id_of(0), person_id_of(-1)
+    ('P-000000000000', 'P-ZZZZZZZZZZZZ')
+    """
+    bits = (key & 0xFFFF_FFFF_FFFF_FFFF) >> 4
+    return "P-" + "".join([_CROCKFORD[(bits >> shift) & 31] for shift in range(55, -1, -5)])
+
+
+def shared_person_id_of(key: int) -> str:
+    """The id under which a shared identifier stands for itself."""
+    return person_id_of(key_of("shared", str(key)))
+
+
+def keys_behind(person_id: str) -> tuple[int, int] | None:
+    """The range of keys whose person id this would be (both included), or None when it is no person id.
+
+    >>> keys_behind(person_id_of(12345))
+    (12336, 12351)
+    """
+    digits = person_id.upper().removeprefix("P-")
+    if len(digits) != 12 or any(digit not in _CROCKFORD for digit in digits):
+        return None
+    bits = 0
+    for digit in digits:
+        bits = bits << 5 | _CROCKFORD.index(digit)
+    low = bits << 4
+    low = low - (1 << 64) if low >= 1 << 63 else low
+    return low, low + 15
+
+
+def _find(parent: dict[int, int], key: int) -> int:
+    root = key
+    while parent[root] != root:
+        root = parent[root]
+    while parent[key] != root:
+        parent[key], key = root, parent[key]
+    return root
+
+
+def _union(parent: dict[int, int], a: int, b: int) -> None:
+    a, b = _find(parent, a), _find(parent, b)
+    if a != b:
+        parent[b] = a

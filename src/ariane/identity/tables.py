@@ -1,0 +1,87 @@
+"""The state's identity tables. All of it is derived: absorbing the same events again gives the same rows.
+
+`version` grows by one with each batch and marks the rows that batch changed, so that a copy elsewhere reads only those.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from ariane.store import metadata
+
+# SQLite keeps a table in the order of an INTEGER key, and only of one spelled so.
+KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+identifiers = sa.Table(
+    "identifiers",
+    metadata,
+    sa.Column("key", KEY, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("value", sa.String, nullable=False, index=True),
+    sa.Column("status", sa.String, nullable=False),  # live, shared, blocked
+    sa.Column("component", sa.BigInteger, nullable=False, index=True),
+    sa.Column("person_id", sa.String, nullable=False, index=True),
+    sa.Column("first_us", sa.BigInteger, nullable=False),
+    sa.Column("last_us", sa.BigInteger, nullable=False),
+    sa.Column("n_events", sa.BigInteger, nullable=False),  # the events it is the subject of
+    sa.Column("channels", sa.String, nullable=False),  # those events by channel, as JSON
+    sa.Column("version", sa.BigInteger, nullable=False, index=True),
+)
+
+edges = sa.Table(
+    "edges",
+    metadata,
+    sa.Column("edge_key", KEY, primary_key=True, autoincrement=False),
+    sa.Column("a_key", sa.BigInteger, nullable=False, index=True),
+    sa.Column("b_key", sa.BigInteger, nullable=False, index=True),
+    sa.Column("rule", sa.String, nullable=False),
+    sa.Column("source", sa.String, nullable=False),  # of the first event that says so
+    sa.Column("event_id", sa.String, nullable=False),
+    sa.Column("purpose", sa.String, nullable=False),
+    sa.Column("trust", sa.Float, nullable=False),
+    sa.Column("first_us", sa.BigInteger, nullable=False),
+    sa.Column("last_us", sa.BigInteger, nullable=False),
+    sa.Column("n_events", sa.BigInteger, nullable=False),
+    sa.Column("status", sa.String, nullable=False),  # live, refused (by a limit or a split), inert (shared), retracted
+    sa.Column("version", sa.BigInteger, nullable=False),
+)
+
+rulings = sa.Table(
+    "rulings",
+    metadata,
+    sa.Column("a_key", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("b_key", sa.BigInteger, primary_key=True, autoincrement=False, index=True),
+    sa.Column("rule", sa.String, primary_key=True),
+    sa.Column("stands", sa.Boolean, nullable=False),
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+    sa.Column("event_id", sa.String, nullable=False),
+    sa.Column("actor", sa.String, nullable=False),
+)
+
+persons = sa.Table(
+    "persons",
+    metadata,
+    sa.Column("person_id", sa.String, primary_key=True),
+    sa.Column("first_seen_us", sa.BigInteger, nullable=False),
+    sa.Column("last_seen_us", sa.BigInteger, nullable=False, index=True),
+    sa.Column("n_events", sa.BigInteger, nullable=False),
+    sa.Column("n_identifiers", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False, index=True),
+)
+
+person_changes = sa.Table(
+    "person_changes",
+    metadata,
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("old_person_id", sa.String, primary_key=True, index=True),
+    sa.Column("new_person_id", sa.String, primary_key=True),
+    sa.Column("cause", sa.String, nullable=False),  # merged: all of it went there; moved: its strongest part; split: a part
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+)
+
+versions = sa.Table(
+    "identity_versions",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+)
