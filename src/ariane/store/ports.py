@@ -1,0 +1,94 @@
+"""The four narrow ports. Whatever keeps Ariane's data keeps it behind these, and passes one suite
+(tests/store/test_ports.py): segment files or a PostgreSQL table for Log, Delta for Table, SQLite or PostgreSQL for State,
+DuckDB or Spark Connect for Query (`Engine`, in engine.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+
+class Record(Protocol):
+    """One record read back: where it stands and what it holds."""
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def payload(self) -> bytes: ...
+
+
+class Read(Protocol):
+    """Records read together, and where to read on."""
+
+    @property
+    def records(self) -> Sequence[Record]: ...
+
+    @property
+    def next_offset(self) -> int: ...
+
+
+class Writer(Protocol):
+    """The one writer of a partition. What `append` returned from, or `submit` resolved, is on disk."""
+
+    def append(self, payloads: Sequence[bytes]) -> int: ...
+
+    def submit(self, payloads: Sequence[bytes]) -> Future[int]: ...
+
+    def close(self) -> None: ...
+
+
+class Log(Protocol):
+    """Append, and read from an offset; offsets mean something within a partition only."""
+
+    def partitions(self) -> list[str]: ...
+
+    def writer(self, partition: str) -> Writer: ...
+
+    def start(self, partition: str) -> int: ...
+
+    def end(self, partition: str) -> int: ...
+
+    def read(self, partition: str, offset: int, max_bytes: int = ...) -> Read: ...
+
+    def retire(self, partition: str, before_offset: int) -> int: ...
+
+
+class Tables(Protocol):
+    """Append, replace, delete and snapshot named tables; a commit carries its writer's progress."""
+
+    def append(
+        self, name: str, rows: pa.Table, *, partition_by: Sequence[str] = ..., progress: Mapping[str, int] | None = ...
+    ) -> None: ...
+
+    def replace(self, name: str, rows: pa.Table, *, progress: Mapping[str, int] | None = ...) -> None: ...
+
+    def delete(self, name: str, predicate: str) -> int: ...
+
+    def files(self, name: str) -> list[str]: ...
+
+    def version(self, name: str) -> int: ...
+
+    def progress(self, name: str, consumer: str) -> int: ...
+
+
+class Transactions(Protocol):
+    """One write transaction at a time, any number of snapshots to read."""
+
+    def begin(self) -> AbstractContextManager[sa.Connection]: ...
+
+    def read(self) -> AbstractContextManager[sa.Connection]: ...
+
+    def offset(self, conn: sa.Connection, consumer: str, partition: str) -> int: ...
+
+    def commit_offset(self, conn: sa.Connection, consumer: str, partition: str, offset: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
