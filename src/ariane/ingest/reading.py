@@ -22,7 +22,9 @@ BOT_PATTERNS = (
 )  # fmt: skip
 """A user agent that contains one of these, in any case, is a machine: its events are kept and never counted."""
 
-APP_LIBRARIES = re.compile(r"ios|swift|android|kotlin|java-?mobile|react-native|flutter|xamarin|unity|mobile|cordova", re.IGNORECASE)
+APP_LIBRARIES = re.compile(
+    r"ios|swift|android|kotlin|java-?mobile|react-native|flutter|xamarin|unity|mobile|cordova", re.IGNORECASE
+)
 WEB_LIBRARIES = re.compile(r"analytics\.js|analytics-next|javascript|gtm|browser", re.IGNORECASE)
 _APP_SYSTEMS = frozenset({"ios", "iphone os", "ipados", "android", "watchos", "harmonyos"})
 _BOT = re.compile("|".join(re.escape(pattern) for pattern in BOT_PATTERNS), re.IGNORECASE)
@@ -159,7 +161,9 @@ def _reread(payload: bytes) -> _Stored:
     try:
         return _decode(msgspec.json.encode(_without_nul(msgspec.json.decode(repair(payload)))))
     except (InputError, msgspec.DecodeError) as error:
-        raise InputError(f"This is no log record: {error}", next_step="Run 'ariane doctor' on the workspace.") from error
+        raise InputError(
+            f"This is no log record: {error}", next_step="Run 'ariane doctor' on the workspace."
+        ) from error
 
 
 def _without_nul(value: Any) -> Any:
