@@ -78,6 +78,21 @@ class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
         return rule.priority if rule is not None else 0
 
 
+def rules_of(workspace: Path) -> Rules:
+    """The rules of a workspace: its identity.toml over the default ones, read again whenever the file changes."""
+    file = workspace / "identity.toml"
+    try:
+        stamp = file.stat().st_mtime_ns
+    except OSError:
+        return _default()
+    return _loaded(file, stamp)
+
+
+@lru_cache(16)
+def _loaded(file: Path, _stamp: int) -> Rules:
+    return Rules.load(file)
+
+
 def read_rules(text: str, where: str, base: dict[str, Any] | None = None) -> Rules:
     """Rules from TOML text, laid over `base`.
 
