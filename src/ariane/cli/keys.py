@@ -20,6 +20,13 @@ def keys(path: Path, as_json: bool, name: str | None, channel: str) -> None:
         settings.add_source(path, name, channel)
     sources = settings.load(path).sources
     if as_json:
-        emit([{"source": key, "write_key": source.write_key, "channel": source.channel} for key, source in sources.items()])
+        emit(
+            [
+                {"source": key, "write_key": source.write_key, "channel": source.channel}
+                for key, source in sources.items()
+            ]
+        )
         return
-    show(["source", "channel", "write key"], [[key, source.channel, source.write_key] for key, source in sources.items()])
+    show(
+        ["source", "channel", "write key"], [[key, source.channel, source.write_key] for key, source in sources.items()]
+    )

@@ -93,7 +93,9 @@ def _report(error: ArianeError) -> None:
     if "--json" in sys.argv:
         import msgspec
 
-        document = {"error": {"code": error.code, "message": str(error), "what": error.what, "next_step": error.next_step}}
+        document = {
+            "error": {"code": error.code, "message": str(error), "what": error.what, "next_step": error.next_step}
+        }
         sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
     else:
         click.echo(click.style("✗ ", fg="red", bold=True) + str(error), err=True)

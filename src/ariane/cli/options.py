@@ -67,5 +67,8 @@ def identifier(text: str) -> tuple[str, str]:
 def resolve(person_id: str | None, text: str) -> str:
     """The person found, or NotFound saying what was looked for."""
     if person_id is None:
-        raise NotFound(f"No person goes by '{text}'.", next_step="Search in the console, or 'ariane sql \"SELECT * FROM identifiers\"'.")
+        raise NotFound(
+            f"No person goes by '{text}'.",
+            next_step="Search in the console, or 'ariane sql \"SELECT * FROM identifiers\"'.",
+        )
     return person_id

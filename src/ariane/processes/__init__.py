@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ariane.face import face
+
 if TYPE_CHECKING:
-    from ariane.processes.catch_up import catch_up, lag
+    from ariane.processes.catch_up import catch_up, lag, settle
     from ariane.processes.rebuild import rebuild
-    from ariane.processes.serve import serve
+    from ariane.processes.serve import Serving, serve
+    from ariane.processes.supervisor import consuming
 
-_HOMES = {"catch_up": "catch_up", "lag": "catch_up", "rebuild": "rebuild", "serve": "serve"}
+__all__ = ["Serving", "catch_up", "consuming", "lag", "rebuild", "serve", "settle"]
 
-__all__ = ["catch_up", "lag", "rebuild", "serve"]
-
-
-def __getattr__(name: str) -> object:
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(f"ariane.processes.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'ariane.processes' has no attribute '{name}'")
+__getattr__ = face(
+    __name__,
+    {
+        "Serving": "serve",
+        "catch_up": "catch_up",
+        "consuming": "supervisor",
+        "lag": "catch_up",
+        "rebuild": "rebuild",
+        "serve": "serve",
+        "settle": "catch_up",
+    },
+)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from ariane.errors import Conflict, Transient
-from ariane.processes import columnar, stream
+from ariane.errors import Transient
+from ariane.processes import stream
+from ariane.processes.supervisor import consuming
 from ariane.store import Stores
 
 Progress = Callable[[str, int, int], None]
@@ -33,39 +34,40 @@ def lag(stores: Stores) -> Lag:
     )
 
 
-def catch_up(stores: Stores, on_progress: Progress | None = None, *, timeout_s: float = 600) -> None:
+def catch_up(stores: Stores, on_progress: Progress | None = None, *, stalled_s: float = 120) -> None:
     """Return when everything in the log now is in the state and in the lake.
 
-    Does the work itself, or waits while another process of this workspace does it. Transient when that takes longer
-    than `timeout_s`.
+    The work is done by the workspace's own workers if it is being served, else by workers started here and ended after.
+    Transient when nothing has moved for `stalled_s`.
     """
-    say = on_progress or (lambda what, done, total: None)
-    _work_or_wait(stores, "stream", lambda: _run_stream(stores, say), lambda: lag(stores).stream, timeout_s)
-    _work_or_wait(stores, "lake", lambda: _run_lake(stores, say), lambda: lag(stores).lake, timeout_s)
+    if not _behind(lag(stores)):
+        return
+    with consuming(stores):
+        settle(stores, on_progress, stalled_s=stalled_s)
 
 
-def _work_or_wait(
-    stores: Stores, role: str, work: Callable[[], None], behind: Callable[[], int], timeout_s: float
+def settle(
+    stores: Stores,
+    on_progress: Progress | None = None,
+    *,
+    watch: Callable[[], None] | None = None,
+    stalled_s: float = 120,
 ) -> None:
-    until = time.monotonic() + timeout_s
-    while behind() > 0:
-        try:
-            with stores.only(role):
-                work()
-        except Conflict:
-            time.sleep(0.1)
-        if time.monotonic() > until:
-            raise Transient(f"The {role} did not catch up in {timeout_s:.0f} s.", next_step="See 'ariane doctor'.")
+    """Wait until the workers are level with the log. Transient when nothing has moved for `stalled_s`."""
+    total = lag(stores)
+    last, moved_at = total, time.monotonic()
+    while _behind(now := lag(stores)):
+        if on_progress:
+            on_progress("stream", total.stream - now.stream, max(1, total.stream))
+            on_progress("lake", total.lake - now.lake, max(1, total.lake))
+        if watch:
+            watch()
+        if now != last:
+            last, moved_at = now, time.monotonic()
+        if time.monotonic() - moved_at > stalled_s:
+            raise Transient("The workers have stopped moving.", next_step="Run 'ariane doctor'.")
+        time.sleep(0.05)
 
 
-def _run_stream(stores: Stores, say: Progress) -> None:
-    total = lag(stores).stream
-    for partition in stores.log.partitions():
-        while stream.step(stores, partition):
-            say("stream", total - lag(stores).stream, total)
-
-
-def _run_lake(stores: Stores, say: Progress) -> None:
-    total = lag(stores).lake
-    columnar.step(stores)
-    say("lake", total - lag(stores).lake, total)
+def _behind(now: Lag) -> bool:
+    return now.stream > 0 or now.lake > 0

@@ -49,7 +49,11 @@ def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
     with stores.state.read() as conn:
         window = (duplicates.c.partition == partition) & duplicates.c.offset.between(offset, position)
         repeated = set(conn.execute(sa.select(duplicates.c.offset).where(window)).scalars())
-    rows = [row_of(ingest.read(record.payload), partition, record.offset) for record in records if record.offset not in repeated]
+    rows = [
+        row_of(ingest.read(record.payload), partition, record.offset)
+        for record in records
+        if record.offset not in repeated
+    ]
     table = to_arrow(rows, stores.settings.properties)
     stores.lake.append("events", table, partition_by=["event_on"], progress={partition: position})
     return len(rows)

@@ -39,7 +39,9 @@ def _replay_lake(stores: Stores) -> None:
     starts = {partition: stores.log.start(partition) for partition in stores.log.partitions()}
     engine = DuckEngine(stores.lake)
     events = engine.table("events")
-    rank = events.mutate(nth=ibis.row_number().over(ibis.window(order_by=["received_us", "log_partition", "log_offset"])))
+    rank = events.mutate(
+        nth=ibis.row_number().over(ibis.window(order_by=["received_us", "log_partition", "log_offset"]))
+    )
     for at in range(0, stores.lake.n_rows("events"), stores.settings.stream_batch):
         rows = engine.run(rank.filter((rank.nth >= at) & (rank.nth < at + stores.settings.stream_batch))).to_pylist()
         retired = [event_of(row) for row in rows if row["log_offset"] < starts.get(row["log_partition"], 1 << 62)]

@@ -1,12 +1,9 @@
-"""The supervisor: starts collector, stream, lake and console, starts again the one that dies, and ends them together."""
+"""Serving a workspace: the front door answers, the workers work, until told to stop."""
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,99 +12,69 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from ariane.errors import Conflict, Transient
+from ariane.processes.supervisor import Supervisor
 from ariane.store import Stores
 
 ROLES = ("stream", "lake", "console", "collector")
-GRACE_S = 10.0
-BACKOFF_S = (0.1, 0.5, 2.0, 5.0)
 
 
 class Serving:
-    """The running processes of one workspace.
+    """A workspace being served.
 
     `start()` returns once the front door answers; `wait()` watches until a stop is asked for; `stop()` ends every
-    process it started, by id, and waits for each.
+    process it started and waits for each.
     """
 
     def __init__(self, path: Path, host: str, port: int) -> None:
-        self.path, self.host, self.port = path, host, port
-        self.console_port = _free_port()
-        self.children: dict[str, subprocess.Popen[bytes]] = {}
-        self.deaths: dict[str, list[float]] = {role: [] for role in ROLES}
-        self._stopping = False
+        self.host, self.port = host, port
+        environment = {
+            "ARIANE_CONSOLE_PORT": str(_free_port()),
+            "ARIANE_BIND_HOST": host,
+            "ARIANE_BIND_PORT": str(port),
+        }
+        self.workers = Supervisor(path, ROLES, environment)
 
     @property
     def address(self) -> str:
-        return f"http://{self.host if self.host not in ('0.0.0.0', '::') else '127.0.0.1'}:{self.port}"
+        return f"http://{'127.0.0.1' if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"
 
     def start(self, timeout_s: float = 60.0) -> None:
         """Start everything. Conflict when the port is taken, Transient when the front door does not answer in time."""
         _refuse_taken(self.host, self.port)
-        for role in ROLES:
-            self._spawn(role)
+        self.workers.start()
         until = time.monotonic() + timeout_s
-        while not self._answers():
-            self.watch()
+        while not self.answers():
+            self.workers.watch()
             if time.monotonic() > until:
                 self.stop()
                 raise Transient(f"The collector did not answer on {self.address}.", next_step="See the messages above.")
             time.sleep(0.05)
 
-    def _spawn(self, role: str) -> None:
-        environment = os.environ | {
-            "ARIANE_WORKSPACE": str(self.path),
-            "ARIANE_CONSOLE_PORT": str(self.console_port),
-            "ARIANE_BIND_HOST": self.host,
-            "ARIANE_BIND_PORT": str(self.port),
-        }
-        command = [sys.executable, "-m", "ariane.processes.worker", role, str(self.path)]
-        # A session of its own, so that Ctrl-C reaches the supervisor alone and the order of stopping is ours.
-        self.children[role] = subprocess.Popen(command, env=environment, start_new_session=True, stdin=subprocess.DEVNULL)
-
-    def _answers(self) -> bool:
+    def answers(self, path: str = "/healthz") -> bool:
+        """Whether the front door answers `path` with 200."""
         try:
-            with urlopen(f"{self.address}/healthz", timeout=1) as reply:
+            with urlopen(self.address + path, timeout=10) as reply:
                 return bool(reply.status == 200)
         except (URLError, OSError):
             return False
 
     def watch(self) -> None:
-        """Start again whatever has died, more slowly the more often it did."""
-        for role, child in list(self.children.items()):
-            if self._stopping or child.poll() is None:
-                continue
-            now = time.monotonic()
-            recent = [at for at in self.deaths[role] if now - at < 60]
-            self.deaths[role] = [*recent, now]
-            time.sleep(BACKOFF_S[min(len(recent), len(BACKOFF_S) - 1)])
-            sys.stderr.write(f"ariane: {role} ended with {child.returncode}; starting it again\n")
-            self._spawn(role)
+        self.workers.watch()
 
     def wait(self) -> None:
         """Watch until SIGINT or SIGTERM."""
 
         def ask(_signal: int, _frame: FrameType | None) -> None:
-            self._stopping = True
+            self.workers.stopping = True
 
         signal.signal(signal.SIGINT, ask)
         signal.signal(signal.SIGTERM, ask)
-        while not self._stopping:
+        while not self.workers.stopping:
             self.watch()
             time.sleep(0.2)
 
     def stop(self) -> None:
-        """End the processes: the front door first, so that nothing new is taken while the rest finishes."""
-        self._stopping = True
-        for role in reversed(ROLES):
-            child = self.children.get(role)
-            if child is None or child.poll() is not None:
-                continue
-            child.terminate()
-            try:
-                child.wait(GRACE_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
+        self.workers.stop()
 
 
 def serve(

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ariane.face import face
+
 if TYPE_CHECKING:
     from ariane.store.columns import COLUMNS, schema_of
     from ariane.store.engine import DuckEngine, Engine, SparkEngine
@@ -13,19 +15,6 @@ if TYPE_CHECKING:
     from ariane.store.log import SegmentLog
     from ariane.store.state import State, metadata
     from ariane.store.stores import Stores
-
-_HOMES = {
-    "COLUMNS": "columns",
-    "DuckEngine": "engine",
-    "Engine": "engine",
-    "Lake": "lake",
-    "SegmentLog": "log",
-    "SparkEngine": "engine",
-    "State": "state",
-    "Stores": "stores",
-    "metadata": "state",
-    "schema_of": "columns",
-}
 
 __all__ = [
     "COLUMNS",
@@ -40,11 +29,18 @@ __all__ = [
     "schema_of",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Load a name's module when it is first asked for: the collector never loads DuckDB."""
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(f"ariane.store.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'ariane.store' has no attribute '{name}'")
+__getattr__ = face(
+    __name__,
+    {
+        "COLUMNS": "columns",
+        "DuckEngine": "engine",
+        "Engine": "engine",
+        "Lake": "lake",
+        "SegmentLog": "log",
+        "SparkEngine": "engine",
+        "State": "state",
+        "Stores": "stores",
+        "metadata": "state",
+        "schema_of": "columns",
+    },
+)

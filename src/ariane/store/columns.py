@@ -80,7 +80,13 @@ ARROW: dict[str, pa.DataType] = {
 
 
 IDENTIFIERS = pa.schema(
-    [("key", pa.int64()), ("kind", pa.string()), ("value", pa.string()), ("person_id", pa.string()), ("status", pa.string())]
+    [
+        ("key", pa.int64()),
+        ("kind", pa.string()),
+        ("value", pa.string()),
+        ("person_id", pa.string()),
+        ("status", pa.string()),
+    ]
 )
 PERSONS = pa.schema(
     [

@@ -15,7 +15,6 @@ import pyarrow as pa
 from ariane.store.columns import DERIVED, schema_of
 from ariane.store.lake import Lake
 
-
 _SQL_TYPES = {
     pa.string(): "VARCHAR",
     pa.int64(): "BIGINT",
@@ -80,7 +79,9 @@ class DuckEngine:
         listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
         rows = f"SELECT * FROM read_parquet([{listed}], hive_partitioning = true, union_by_name = true)"
         if not files:
-            columns = ", ".join(f'CAST(NULL AS {_SQL_TYPES[field.type]}) AS "{field.name}"' for field in schema_of(name))
+            columns = ", ".join(
+                f'CAST(NULL AS {_SQL_TYPES[field.type]}) AS "{field.name}"' for field in schema_of(name)
+            )
             rows = f"SELECT {columns} WHERE false"
         self._execute(f'CREATE OR REPLACE VIEW "{name}" AS {rows}')
 

@@ -108,7 +108,6 @@ class State:
     def commit_offset(self, conn: sa.Connection, consumer: str, partition: str, offset: int) -> None:
         upsert(conn, offsets, [{"consumer": consumer, "partition": partition, "offset": offset}], update=["offset"])
 
-
     @staticmethod
     def upsert(
         conn: sa.Connection,
@@ -130,7 +129,13 @@ class State:
 
 
 def _tune_sqlite(connection: Any, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF", "cache_size=-65536", "temp_store=MEMORY"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=OFF",
+        "cache_size=-65536",
+        "temp_store=MEMORY",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -1,0 +1,101 @@
+"""Building the demo town: a workspace, its processes, the simulator sending through HTTP, and the wait until every event
+is in the lake."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import time
+from pathlib import Path
+
+import msgspec
+
+from ariane import settings
+from ariane.errors import Conflict
+from ariane.processes import Serving, settle
+from ariane.store import Stores
+
+MARK = "demo.json"
+DEFAULT_PORT = 8600
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Which town, and where."""
+
+    folder: Path
+    n_persons: int
+    seed: int
+    port: int | None
+
+
+class Built(msgspec.Struct, frozen=True):
+    """What building it took, in seconds; all zero when it stood already."""
+
+    n_sent: int = 0
+    send_s: float = 0.0
+    settle_s: float = 0.0
+
+
+def standing(plan: Plan) -> bool:
+    """Whether this very town is there, whole. Conflict when the folder holds something else."""
+    mark = plan.folder / MARK
+    if mark.exists():
+        made = msgspec.json.decode(mark.read_bytes())
+        if made == {"n_persons": plan.n_persons, "seed": plan.seed}:
+            return True
+        raise Conflict(
+            f"{plan.folder} holds a town of {made['n_persons']:,} persons from seed {made['seed']}.",
+            next_step="Add --fresh to build it again, or name another folder with --dir.",
+        )
+    if plan.folder.exists() and any(plan.folder.iterdir()) and not (plan.folder / "truth").exists():
+        raise Conflict(f"{plan.folder} is not empty and not a town.", next_step="Name another folder with --dir.")
+    return False
+
+
+def build(plan: Plan, *, already: bool, fresh: bool) -> tuple[Serving, Built]:
+    """Start the town's processes, building it first unless it stands."""
+    if not already:
+        shutil.rmtree(plan.folder, ignore_errors=True)
+        settings.create(plan.folder, "Maison Dédale")
+    config = settings.load(plan.folder)
+    serving = Serving(plan.folder.resolve(), config.host, plan.port or _free_from(config.host, DEFAULT_PORT))
+    serving.start()
+    if already:
+        return serving, Built()
+    try:
+        return serving, _fill(plan, serving, config.sources["default"].write_key)
+    except BaseException:
+        serving.stop()
+        raise
+
+
+def _fill(plan: Plan, serving: Serving, write_key: str) -> Built:
+    from ariane import demo
+    from ariane.cli.progress import LABELS, bars
+
+    town = demo.Town(seed=plan.seed, n_persons=plan.n_persons)
+    demo.write_journey(plan.folder)
+    began = time.monotonic()
+    with bars() as advance:
+        report = demo.send(
+            town,
+            serving.address,
+            write_key,
+            on_progress=lambda done, total: advance("Living 120 days", done, total),
+        )
+        sent = time.monotonic()
+        demo.write_truth(town, plan.folder / "truth")
+        stores = Stores(plan.folder)
+        settle(stores, lambda what, done, total: advance(LABELS[what], done, total), watch=serving.watch)
+        stores.close()
+    (plan.folder / MARK).write_bytes(msgspec.json.encode({"n_persons": plan.n_persons, "seed": plan.seed}))
+    return Built(n_sent=report.n_events, send_s=sent - began, settle_s=time.monotonic() - sent)
+
+
+def _free_from(host: str, first: int) -> int:
+    for port in range(first, first + 50):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if probe.connect_ex((host, port)) != 0:
+                return port
+    raise Conflict(f"No free port from {first} to {first + 49}.", next_step="Name one with --port.")

@@ -1,0 +1,24 @@
+"""A room's face that loads what it names only when it is asked for, so that importing a room costs nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+
+def face(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
+    """The `__getattr__` of a room: `homes` says which module of `package` each public name lives in.
+
+    >>> getattr(sys.modules["ariane.store"], "State").__module__ if "ariane.store" in sys.modules else "ariane.store.state"
+    'ariane.store.state'
+    """
+
+    def __getattr__(name: str) -> object:
+        if name not in homes:
+            raise AttributeError(f"module '{package}' has no attribute '{name}'")
+        found: object = getattr(import_module(f"{package}.{homes[name]}"), name)
+        setattr(sys.modules[package], name, found)
+        return found
+
+    return __getattr__
