@@ -1,0 +1,69 @@
+"""Ariane: every touchpoint of every person, on every channel, tied into one thread.
+
+>>> import tempfile, ariane
+>>> ws = ariane.open(tempfile.mkdtemp() + "/shop", create=True)
+>>> ws.sql("SELECT count(*) AS n FROM events").to_dicts()
+[{'n': 0}]
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as _version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ariane.errors import ArianeError, Conflict, ConsentError, InputError, NotFound, Transient
+from ariane.model import Event, Identifier, Interval
+
+if TYPE_CHECKING:
+    from ariane.workspace import Workspace
+
+__all__ = [
+    "ArianeError",
+    "Conflict",
+    "ConsentError",
+    "Event",
+    "Identifier",
+    "InputError",
+    "Interval",
+    "NotFound",
+    "Transient",
+    "demo",
+    "open",
+]
+
+try:
+    __version__ = _version("ariane")
+except PackageNotFoundError:  # run from a source tree that was never installed
+    __version__ = "0"
+
+
+def open(path: str | Path, *, create: bool = False) -> Workspace:
+    """The workspace in the folder `path`; with `create`, an empty one is made if there is none.
+
+    Raises NotFound when there is none, Conflict when a newer Ariane wrote it, InputError when its settings cannot be
+    used.
+    """
+    from ariane import settings
+    from ariane.workspace import Workspace
+
+    folder = Path(path)
+    if create and not (folder / "ariane.toml").exists():
+        settings.create(folder)
+    return Workspace(folder)
+
+
+def demo(path: str | Path = "ariane-demo", *, persons: int = 5_000, seed: int = 1) -> Workspace:
+    """Build the demo town in the folder `path` (or open it if it stands), and open it.
+
+    Every event goes through the collector over HTTP, so this takes about a minute for 5,000 persons.
+    """
+    from ariane.cli.town import Plan, build, standing
+    from ariane.workspace import Workspace
+
+    plan = Plan(folder=Path(path), n_persons=persons, seed=seed, port=None)
+    if not standing(plan):
+        serving, _ = build(plan, already=False)
+        serving.stop()
+    return Workspace(plan.folder)

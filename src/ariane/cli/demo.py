@@ -27,7 +27,7 @@ def demo(folder: Path, persons: int, seed: int, no_serve: bool, port: int | None
 
     plan = Plan(folder=folder, n_persons=persons, seed=seed, port=port)
     ready = not fresh and standing(plan)
-    serving, report = build(plan, already=ready, fresh=fresh)
+    serving, report = build(plan, already=ready)
     try:
         found = summarise(folder, report)
         if as_json:

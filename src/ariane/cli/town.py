@@ -52,7 +52,7 @@ def standing(plan: Plan) -> bool:
     return False
 
 
-def build(plan: Plan, *, already: bool, fresh: bool) -> tuple[Serving, Built]:
+def build(plan: Plan, *, already: bool) -> tuple[Serving, Built]:
     """Start the town's processes, building it first unless it stands."""
     if not already:
         shutil.rmtree(plan.folder, ignore_errors=True)

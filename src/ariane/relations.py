@@ -1,0 +1,139 @@
+"""The relations anyone may ask in SQL, with stable names and columns (docs/sql.md), each an expression over what a
+purpose may read. Instants are timestamps here, in UTC; inside, they are integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ibis
+
+from ariane.consent import Population
+from ariane.journeys import Journey, sessions, touchpoints
+
+NAMES = (
+    "events", "persons", "identifiers", "edges", "touchpoints", "sessions", "answers", "orders", "consents",
+    "decisions", "cases",
+)  # fmt: skip
+
+
+def relation(name: str, population: Population, journey: Journey) -> ibis.Table:
+    """The relation called `name`, one of NAMES.
+
+    Persons the population's purpose may not read are in none of them. `events` also holds what no person is known for
+    (`person_id` is null) and what bots did (`is_bot`); every other relation is about persons.
+    """
+    return _BUILDERS[name](population, journey)
+
+
+def at(instant_us: Any) -> Any:
+    """Microseconds since 1970 as a timestamp."""
+    return instant_us.as_timestamp("us")
+
+
+def _allowed(population: Population, name: str) -> ibis.Table:
+    """A table of the state without the rows of persons the purpose may not read."""
+    table = population.engine.table(name)
+    return table.anti_join(population.held_back, "person_id")
+
+
+def _events(population: Population, journey: Journey) -> ibis.Table:
+    events, identifiers = population.engine.table("events"), population.engine.table("identifiers")
+    named = events.left_join(identifiers.select(subject_key="key", person_id="person_id"), "subject_key")
+    read = named.anti_join(population.held_back, "person_id")
+    return read.select(
+        "event_id", "message_id", "source", "type", "event", "channel",
+        occurred_at=at(read.occurred_us), received_at=at(read.received_us), person_id=read.person_id,
+        anonymous_id=read.anonymous_id, user_id=read.user_id, properties=read.properties, context=read.context,
+        is_bot=read.is_bot,
+    )  # fmt: skip
+
+
+def _persons(population: Population, journey: Journey) -> ibis.Table:
+    table = _allowed(population, "persons")
+    return table.select(
+        "person_id", first_seen_at=at(table.first_seen_us), last_seen_at=at(table.last_seen_us),
+        n_events=table.n_events, n_identifiers=table.n_identifiers,
+    )  # fmt: skip
+
+
+def _identifiers(population: Population, journey: Journey) -> ibis.Table:
+    return _allowed(population, "identifiers").select("kind", "value", "person_id", "status")
+
+
+def _edges(population: Population, journey: Journey) -> ibis.Table:
+    edges, identifiers = population.engine.table("edges"), _allowed(population, "identifiers")
+    read = edges.semi_join(identifiers, edges.a_key == identifiers.key)
+    read = read.semi_join(identifiers, read.b_key == identifiers.key)
+    return read.select(
+        "a", "b", "rule", "source", first_seen_at=at(read.first_us), last_seen_at=at(read.last_us),
+        n_events=read.n_events, status=read.status,
+    )  # fmt: skip
+
+
+def _touchpoints(population: Population, journey: Journey) -> ibis.Table:
+    touches = touchpoints(population, journey)
+    return touches.select(
+        "person_id", "event_id", "event", "channel", "stage", "step", "owner", "medium",
+        occurred_at=at(touches.occurred_us),
+    )  # fmt: skip
+
+
+def _sessions(population: Population, journey: Journey) -> ibis.Table:
+    table = sessions(population)
+    return table.select(
+        "session_id", "person_id", "n_events", "n_channels", "first_event", "last_event",
+        started_at=at(table.started_us), ended_at=at(table.ended_us),
+    )  # fmt: skip
+
+
+def _answers(population: Population, journey: Journey) -> ibis.Table:
+    events = population.events.filter(population.events.event == "Survey Answered")
+    return events.select(
+        "person_id", "channel", answer_id=events.event_id, survey_id=events.prop_survey_id,
+        question=events.prop_question, score=events.prop_score, comment=events.prop_comment, about=events.prop_about,
+        kind=events.prop_kind, answered_at=at(events.occurred_us),
+    )  # fmt: skip
+
+
+def _orders(population: Population, journey: Journey) -> ibis.Table:
+    events = population.events.filter(population.events.event == "Order Completed")
+    return events.select(
+        "person_id", "channel", order_id=events.prop_order_id.fill_null(events.event_id),
+        revenue_minor=events.prop_revenue_minor, currency=events.prop_currency, store=events.prop_store,
+        ordered_at=at(events.occurred_us),
+    )  # fmt: skip
+
+
+def _consents(population: Population, journey: Journey) -> ibis.Table:
+    table = _allowed(population, "consents")
+    return table.select("person_id", "purpose", "channel", "granted", decided_at=at(table.decided_us))
+
+
+def _named(event: str) -> Callable[[Population, Journey], ibis.Table]:
+    """The relation of events that carry a name of ours; their particulars are in `properties`."""
+
+    def build(population: Population, journey: Journey) -> ibis.Table:
+        events = population.events.filter(population.events.event == event)
+        return events.select(
+            "person_id", "channel", "event_id", reason=events.prop_reason, outcome=events.prop_outcome,
+            occurred_at=at(events.occurred_us), properties=events.properties,
+        )  # fmt: skip
+
+    return build
+
+
+_BUILDERS: dict[str, Callable[[Population, Journey], ibis.Table]] = {
+    "events": _events,
+    "persons": _persons,
+    "identifiers": _identifiers,
+    "edges": _edges,
+    "touchpoints": _touchpoints,
+    "sessions": _sessions,
+    "answers": _answers,
+    "orders": _orders,
+    "consents": _consents,
+    "decisions": _named("Decision Made"),
+    "cases": _named("Case Opened"),
+}
