@@ -94,10 +94,13 @@ class DuckEngine:
     def run(self, expression: ibis.Expr) -> pa.Table:
         """The expression's rows as Arrow. Safe from several threads: each runs on a cursor of its own."""
         text = self.backend.compile(expression)
+        wanted = expression.as_table().schema().to_pyarrow()
         with self._lock:
             cursor = self.backend.con.cursor()
         try:
-            return cursor.sql(text).to_arrow_table()
+            rows = cursor.sql(text).to_arrow_table()
+            # DuckDB sums integers into 128 bits, which Arrow hands over as decimals: the types asked for are kept.
+            return rows if rows.schema.types == wanted.types else rows.cast(wanted)
         finally:
             cursor.close()
 
