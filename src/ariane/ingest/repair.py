@@ -1,7 +1,8 @@
 """Make JSON that a strict parser refuses readable, losing as little as possible.
 
 Clients send half surrogate pairs, `NaN`, bytes that are not UTF-8, numbers no machine holds and objects nested a
-thousand deep. None of it may lose a batch: what cannot be represented is replaced (U+FFFD in texts, null elsewhere).
+thousand deep. None of it may lose a batch: what cannot be represented is replaced: U+FFFD in texts, null for numbers,
+`TOO_DEEP` for depth.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import msgspec
 from ariane.errors import InputError
 
 MAX_DEPTH = 100
-"""Objects and lists nested deeper than this are replaced by null."""
+"""Objects and lists nested deeper than this are replaced by `TOO_DEEP`."""
+
+TOO_DEEP = b'"(nested too deep)"'
 
 # The closing quote is optional: a text without an end must not be tried again from each quote inside it.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -56,9 +59,9 @@ def is_deep(body: bytes) -> bool:
 
 
 def cut_deep(body: bytes) -> bytes:
-    """The body with null in the place of whatever is nested deeper than `MAX_DEPTH`.
+    """The body with `TOO_DEEP` in the place of whatever is nested deeper than `MAX_DEPTH`.
 
-    >>> cut_deep(b"[" * 102 + b"]" * 102) == b"[" * 100 + b"null" + b"]" * 100
+    >>> cut_deep(b"[" * 102 + b"]" * 102) == b"[" * 100 + TOO_DEEP + b"]" * 100
     True
     """
     if not is_deep(body):
@@ -70,7 +73,7 @@ def cut_deep(body: bytes) -> bytes:
         if token in b"[{":
             depth += 1
             if depth == MAX_DEPTH + 1:
-                kept += (body[copied : found.start()], b"null")
+                kept += (body[copied : found.start()], TOO_DEEP)
             elif depth > _MAX_OPEN:
                 raise InputError("The body is nested too deep to read.", allowed=f"{MAX_DEPTH} levels")
         elif token in b"]}":

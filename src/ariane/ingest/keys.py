@@ -1,0 +1,75 @@
+"""Who may send: the write keys of `ariane.toml`, read again when the file changes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from ariane import settings as settings_module
+from ariane.errors import ArianeError
+from ariane.ingest.names import RESERVED_SOURCE
+from ariane.settings import Settings
+
+CHECK_S = 1.0
+"""The file is looked at no more often than this."""
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """Write key → (source, channel), and the limits that go with them."""
+
+    sources: dict[str, tuple[str, str]]
+    max_event_bytes: int = 32_768
+    max_body_bytes: int = 4_194_304
+
+
+def keys_of(settings: Settings) -> Keys:
+    """The write keys of these settings. The reserved source has none, whatever the file says.
+
+    >>> from ariane.settings import Source
+    >>> keys_of(Settings(sources={"web": Source("wk_1", "web"), "_ariane": Source("wk_2")})).sources
+    {'wk_1': ('web', 'web')}
+    """
+    named = {
+        s.write_key: (name, s.channel)
+        for name, s in settings.sources.items()
+        if s.write_key and name != RESERVED_SOURCE
+    }
+    return Keys(named, settings.max_event_bytes, settings.max_body_bytes)
+
+
+class KeyRing:
+    """The keys of a workspace as they are now.
+
+    A file that cannot be read, for instance because it is being edited, leaves the last keys that could.
+    """
+
+    def __init__(self, workspace: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._workspace, self._clock = workspace, clock
+        self._file = workspace / "ariane.toml"
+        self._stamp = self._look()
+        self._keys = keys_of(settings_module.load(workspace))
+        self._next = clock() + CHECK_S
+
+    def now(self) -> Keys:
+        """The current keys; costs one comparison most of the time."""
+        if self._clock() >= self._next:
+            self._next = self._clock() + CHECK_S
+            stamp = self._look()
+            if stamp != self._stamp:
+                self._stamp = stamp
+                try:
+                    self._keys = keys_of(settings_module.load(self._workspace))
+                except ArianeError as error:
+                    sys.stderr.write(f"ariane collector: {error} The write keys stay as they were.\n")
+        return self._keys
+
+    def _look(self) -> tuple[int, int]:
+        try:
+            found = self._file.stat()
+        except OSError:
+            return (0, 0)
+        return (found.st_mtime_ns, found.st_size)
