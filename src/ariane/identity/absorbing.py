@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from ariane.identity.bulk import fetch, upsert, write
 from ariane.identity.commands import INTERNAL_SOURCE, MANUAL, SEPARATION, Ruling
 from ariane.identity.gathering import Evidence, Gathered, Sighting, edge_key_of, gather
 from ariane.identity.identifying import is_blocked
@@ -16,7 +17,6 @@ from ariane.identity.settling import Row, Settled, changes_of, load_edges, load_
 from ariane.identity.solving import shared_person_id_of
 from ariane.identity.tables import edges, identifiers, person_changes, persons, rulings, versions
 from ariane.model import Event
-from ariane.store import State
 
 PURPOSE, TRUST = "service", 1.0
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -36,10 +36,10 @@ class Changes(msgspec.Struct, frozen=True):
 
     def members(self, conn: sa.Connection, keys: Iterable[int]) -> dict[str, tuple[int, ...]]:
         """The persons who hold any of these identifiers, each with all their keys."""
-        found = {row[0] for row in State.select_in(conn, sa.select(identifiers.c.person_id), identifiers.c.key, keys)}
+        found = {row[0] for row in fetch(conn, sa.select(identifiers.c.person_id), identifiers.c.key, keys)}
         held: dict[str, list[int]] = {person: [] for person in found if person not in self.changed}
         statement = sa.select(identifiers.c.person_id, identifiers.c.key)
-        for person, key in State.select_in(conn, statement, identifiers.c.person_id, list(held)):
+        for person, key in fetch(conn, statement, identifiers.c.person_id, list(held)):
             held[person].append(key)
         return {person: tuple(sorted(each)) for person, each in held.items()} | {
             person: self.changed[person] for person in found if person in self.changed
@@ -62,9 +62,10 @@ def absorb(conn: sa.Connection, events: Sequence[Event], rules: Rules | None = N
     load_rows(conn, identifiers.c.key, batch.sightings.keys() | ends, rows)
     fresh, seeds = _see(rows, batch, rules)
     decided = _rule(conn, batch.rulings)
-    seeds |= _weigh(conn, batch, rows, fresh, version)
-    seeds |= _enforce(conn, decided, fresh, rows, version)
-    settled = settle(conn, seeds, rows, rules)
+    ties = _weigh(conn, batch, rows, version)
+    in_doubt = _enforce(conn, decided, fresh, rows, version)
+    seeds |= {end for tie in ties for end in tie} | in_doubt
+    settled = settle(conn, seeds, rows, rules, ties, in_doubt)
     _write_identifiers(conn, rows, batch, fresh, settled, version)
     gone = _write_persons(conn, rows, batch, settled, rules, version)
     _write_statuses(conn, settled, version)
@@ -131,14 +132,12 @@ def _added(channels: str, seen: Sighting) -> str:
     return _encode(counts).decode()
 
 
-def _weigh(
-    conn: sa.Connection, batch: Gathered, rows: dict[int, Row], fresh: Collection[int], version: int
-) -> set[int]:
-    """Write the batch's evidence; the identifiers whose component it may change."""
+def _weigh(conn: sa.Connection, batch: Gathered, rows: dict[int, Row], version: int) -> set[tuple[int, int]]:
+    """Write the batch's evidence; the pairs about which it is news."""
     stored = _stored(conn, batch.evidence)
     retracted = _retracted(conn, batch, rows)
-    seeds: set[int] = set()
-    written: list[dict[str, Any]] = []
+    ties: set[tuple[int, int]] = set()
+    written: list[tuple[Any, ...]] = []
     for edge_key, new in batch.evidence.items():
         old = stored.get(edge_key)
         inert = any(rows[end].status != "live" for end in (new.a, new.b))
@@ -150,26 +149,30 @@ def _weigh(
             tells = status != "retracted" and not inert and new.first_us < had.first_us
             new.add(had)
         if tells:
-            seeds |= {new.a, new.b}
+            ties.add((new.a, new.b))
         written.append(_edge_row(edge_key, new, status, version))
-    State.upsert(
-        conn, edges, written, update=["source", "event_id", "first_us", "last_us", "n_events", "status", "version"]
-    )
-    return seeds
+    update = ("source", "event_id", "first_us", "last_us", "n_events", "status", "version")
+    upsert(conn, edges, _EDGE_COLUMNS, written, update)
+    return ties
 
 
-def _edge_row(edge_key: int, one: Evidence, status: str, version: int) -> dict[str, Any]:
-    return {
-        "edge_key": edge_key, "a_key": one.a, "b_key": one.b, "rule": one.rule, "source": one.source,
-        "event_id": one.event_id, "purpose": PURPOSE, "trust": TRUST, "first_us": one.first_us, "last_us": one.last_us,
-        "n_events": one.n_events, "status": status, "version": version,
-    }  # fmt: skip
+_EDGE_COLUMNS = (
+    "edge_key", "a_key", "b_key", "rule", "source", "event_id", "first_us", "last_us", "n_events", "purpose", "trust",
+    "status", "version",
+)  # fmt: skip
+
+
+def _edge_row(edge_key: int, one: Evidence, status: str, version: int) -> tuple[Any, ...]:
+    return (
+        edge_key, one.a, one.b, one.rule, one.source, one.event_id, one.first_us, one.last_us, one.n_events, PURPOSE,
+        TRUST, status, version,
+    )  # fmt: skip
 
 
 def _stored(conn: sa.Connection, edge_keys: Iterable[int]) -> dict[int, tuple[Evidence, str]]:
     names = ("edge_key", "status", "a_key", "b_key", "rule", "first_us", "last_us", "n_events", "source", "event_id")
     statement = sa.select(*[edges.c[name] for name in names])
-    found = State.select_in(conn, statement, edges.c.edge_key, edge_keys)
+    found = fetch(conn, statement, edges.c.edge_key, edge_keys)
     return {row[0]: (Evidence(*row[2:]), row[1]) for row in found}
 
 
@@ -181,7 +184,7 @@ def _retracted(conn: sa.Connection, batch: Gathered, rows: dict[int, Row]) -> se
     if conn.execute(statement.limit(1)).first() is None:
         return set()
     firsts = {one.a for one in batch.evidence.values()}
-    return {(a, b, rule) for a, b, rule in State.select_in(conn, statement, rulings.c.a_key, firsts)}
+    return {(a, b, rule) for a, b, rule in fetch(conn, statement, rulings.c.a_key, firsts)}
 
 
 def _rule(conn: sa.Connection, given: list[Ruling]) -> list[Ruling]:
@@ -193,18 +196,14 @@ def _rule(conn: sa.Connection, given: list[Ruling]) -> list[Ruling]:
         slot = (ruling.a, ruling.b, ruling.rule)
         if slot not in latest or (ruling.at_us, ruling.event_id) > (latest[slot].at_us, latest[slot].event_id):
             latest[slot] = ruling
-    for row in State.select_in(conn, sa.select(rulings), rulings.c.a_key, {slot[0] for slot in latest}):
+    for row in fetch(conn, sa.select(rulings), rulings.c.a_key, {slot[0] for slot in latest}):
         old = Ruling(*row)
         slot = (old.a, old.b, old.rule)
         if slot in latest and (old.at_us, old.event_id) >= (latest[slot].at_us, latest[slot].event_id):
             del latest[slot]
-    written = [_ruling_row(ruling) for ruling in latest.values()]
-    State.upsert(conn, rulings, written, update=["stands", "at_us", "event_id", "actor"])
+    names = ("a_key", "b_key", "rule", "stands", "at_us", "event_id", "actor")
+    upsert(conn, rulings, names, [tuple(ruling) for ruling in latest.values()], names[3:])
     return list(latest.values())
-
-
-def _ruling_row(ruling: Ruling) -> dict[str, Any]:
-    return dict(zip(("a_key", "b_key", "rule", "stands", "at_us", "event_id", "actor"), ruling, strict=True))
 
 
 def _enforce(
@@ -237,15 +236,15 @@ def _write_merges(conn: sa.Connection, keys: Collection[int], rows: dict[int, Ro
     statement = sa.select(rulings).where((rulings.c.rule == MANUAL) & rulings.c.stands)
     if conn.execute(statement.limit(1)).first() is None:
         return set()
-    standing = {Ruling(*row) for row in State.select_in(conn, statement, rulings.c.a_key, keys)}
-    standing |= {Ruling(*row) for row in State.select_in(conn, statement, rulings.c.b_key, keys)}
+    standing = {Ruling(*row) for row in fetch(conn, statement, rulings.c.a_key, keys)}
+    standing |= {Ruling(*row) for row in fetch(conn, statement, rulings.c.b_key, keys)}
     load_rows(conn, identifiers.c.key, {end for ruling in standing for end in ruling[:2]}, rows)
     merges = [ruling for ruling in standing if ruling.a in rows and ruling.b in rows]
     written = []
     for m in merges:
         one = Evidence(m.a, m.b, MANUAL, m.at_us, m.at_us, 1, INTERNAL_SOURCE, m.event_id)
         written.append(_edge_row(edge_key_of(m.a, m.b, MANUAL), one, "live", version))
-    State.upsert(conn, edges, written, update=["event_id", "first_us", "last_us", "version"])
+    upsert(conn, edges, _EDGE_COLUMNS, written, ("event_id", "first_us", "last_us", "version"))
     return {end for ruling in merges for end in ruling[:2]}
 
 
@@ -253,23 +252,17 @@ def _write_identifiers(
     conn: sa.Connection, rows: dict[int, Row], batch: Gathered, fresh: Collection[int], settled: Settled, version: int
 ) -> None:
     whole = settled.moved | set(fresh)
-    written = [msgspec.structs.asdict(rows[key]) | {"version": version} for key in whole]
-    State.upsert(conn, identifiers, written, update=[*_STATS, *_MEMBERSHIP])
+    written = [(*msgspec.structs.astuple(rows[key]), version) for key in whole]
+    names = (*Row.__struct_fields__, "version")
+    upsert(conn, identifiers, names, written, (*_STATS, *_MEMBERSHIP))
     seen = [rows[key] for key in batch.sightings if key not in whole]
-    if seen:
-        statement = (
-            sa.update(identifiers)
-            .where(identifiers.c.key == sa.bindparam("of"))
-            .values({name: sa.bindparam(f"new_{name}") for name in _STATS})
-        )
-        conn.execute(
-            statement,
-            [
-                {"of": r.key, "new_first_us": r.first_us, "new_last_us": r.last_us, "new_n_events": r.n_events,
-                 "new_channels": r.channels}
-                for r in seen
-            ],
-        )  # fmt: skip
+    statement = (
+        sa.update(identifiers)
+        .where(identifiers.c.key == sa.bindparam("of"))
+        .values({name: sa.bindparam(f"new_{name}") for name in _STATS})
+    )
+    bound = [*[f"new_{name}" for name in _STATS], "of"]
+    write(conn, statement, bound, [(r.first_us, r.last_us, r.n_events, r.channels, r.key) for r in seen])
 
 
 def _write_persons(
@@ -278,24 +271,15 @@ def _write_persons(
     """Fold the settled persons anew, add what was seen of the others; the person ids nobody has any more."""
     folded = persons_of(rows, settled.persons)
     names = ("first_seen_us", "last_seen_us", "n_events", "n_identifiers")
-    written = [
-        {"person_id": person_id, **dict(zip(names, fold, strict=True)), "version": version}
-        for person_id, fold in folded.items()
-    ]
-    State.upsert(conn, persons, written, update=[*names, "version"])
+    written = [(person_id, *fold, version) for person_id, fold in folded.items()]
+    upsert(conn, persons, ("person_id", *names, "version"), written, (*names, "version"))
     _add_to_persons(conn, rows, batch, folded, version)
     gone = set(settled.before.values()) - folded.keys()
     for chunk in _chunks(sorted(gone)):
         conn.execute(sa.delete(persons).where(persons.c.person_id.in_(chunk)))
     changes = changes_of(rows, settled.before, folded.keys(), rules)
-    State.upsert(
-        conn,
-        person_changes,
-        [
-            {"version": version, "old_person_id": old, "new_person_id": new, "cause": cause, "at_us": batch.until_us}
-            for old, new, cause in changes
-        ],
-    )
+    listed = [(version, old, new, cause, batch.until_us) for old, new, cause in changes]
+    upsert(conn, person_changes, ("version", "old_person_id", "new_person_id", "cause", "at_us"), listed)
     return gone
 
 
@@ -318,19 +302,21 @@ def _add_to_persons(
             first_seen_us=sa.case((p.first_seen_us > first, first), else_=p.first_seen_us),
             last_seen_us=sa.case((p.last_seen_us < last, last), else_=p.last_seen_us),
             n_events=p.n_events + sa.bindparam("more"),
-            version=version,
+            version=sa.bindparam("now"),
         )
     )
-    values = [{"of": of, "first": one[0], "last": one[1], "more": one[2]} for of, one in added.items()]
-    conn.execute(statement, values)
+    values = [(of, one[0], one[1], one[2], version) for of, one in added.items()]
+    write(conn, statement, ("of", "first", "last", "more", "now"), values)
 
 
 def _write_statuses(conn: sa.Connection, settled: Settled, version: int) -> None:
-    if settled.statuses:
-        statement = sa.update(edges).where(edges.c.edge_key == sa.bindparam("of")).values(
-            status=sa.bindparam("new_status"), version=version
-        )
-        conn.execute(statement, [{"of": key, "new_status": status} for key, status in settled.statuses])
+    statement = (
+        sa.update(edges)
+        .where(edges.c.edge_key == sa.bindparam("of"))
+        .values(status=sa.bindparam("new_status"), version=sa.bindparam("now"))
+    )
+    values = [(status, version, edge_key) for edge_key, status in settled.statuses]
+    write(conn, statement, ("new_status", "now", "of"), values)
 
 
 def _version(conn: sa.Connection) -> int:
@@ -339,7 +325,7 @@ def _version(conn: sa.Connection) -> int:
 
 def _next_version(conn: sa.Connection) -> int:
     version = _version(conn) + 1
-    State.upsert(conn, versions, [{"name": "identity", "version": version}], update=["version"])
+    upsert(conn, versions, ("name", "version"), [("identity", version)], ("version",))
     return version
 
 

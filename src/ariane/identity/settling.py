@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from ariane.identity.bulk import fetch
 from ariane.identity.commands import SEPARATION
 from ariane.identity.rules import Rules
-from ariane.identity.solving import Edge, Known, Person, has_power, partition, shared_among
+from ariane.identity.solving import Edge, Groups, Known, Person, has_power, named, partition, shared_among, within_limits
 from ariane.identity.tables import edges, identifiers, rulings
-from ariane.store import State
 
 _ROW = [
     identifiers.c[name]
@@ -47,52 +48,111 @@ class Settled(msgspec.Struct):
 
 def load_rows(conn: sa.Connection, column: sa.Column[int], values: Iterable[int], rows: dict[int, Row]) -> None:
     """Add to `rows` the identifiers whose `column` is among `values`; those already there stay as they are."""
-    for row in State.select_in(conn, sa.select(*_ROW), column, values):
+    for row in fetch(conn, sa.select(*_ROW), column, values):
         if row[0] not in rows:
             rows[row[0]] = Row(*row)
 
 
-def settle(conn: sa.Connection, seeds: Collection[int], rows: dict[int, Row], rules: Rules) -> Settled:
-    """Solve the components of `seeds` again, updating `rows`. Evidence must be in the tables already."""
+def settle(
+    conn: sa.Connection,
+    seeds: Collection[int],
+    rows: dict[int, Row],
+    rules: Rules,
+    ties: Collection[tuple[int, int]] = (),
+    in_doubt: Collection[int] | None = None,
+) -> Settled:
+    """Solve the components of `seeds` again, updating `rows`. Evidence must be in the tables already.
+
+    `ties` are the new pieces of evidence. Components each of one person that new evidence joins, within every limit,
+    are one person: in such a set nobody meets two unique identifiers, so nothing in it can be shared, and no edge need
+    be read. All others are solved from their edges, and so are the components of `in_doubt` (None: all).
+    """
     roots = {component for key in seeds if (component := rows[key].component) is not None}
     load_rows(conn, identifiers.c.component, roots, rows)
-    members = {key for key in rows if key in seeds or rows[key].component in roots}
-    found = load_edges(conn, members)
-    kinds = {key: rows[key].kind for key in members if rows[key].status != "blocked"}
-    kinds |= _kinds_outside(conn, {end for row in found for end in row[1:3]} - members)
-    evidence = [Edge(*row[1:5]) for row in found if row[5] != "retracted"]
-    shared = shared_among(kinds, evidence, rules)
-    known = {key: Known(key, rows[key].kind, rows[key].first_us, rows[key].status == "blocked") for key in members}
-    inner = [edge for edge in evidence if edge.a in members and edge.b in members]
-    persons = partition(known, inner, _separations(conn, members), shared, rules)
-    before: dict[int, str] = {}
+    members = [key for key, row in rows.items() if row.component in roots or key in seeds]
+    before = {key: rows[key].person_id for key in members if rows[key].person_id}
+    whole, rest = _sorted_out(conn, members, rows, rules, ties, in_doubt)
+    persons = [one for keys in whole for one in named(rows, keys, [keys], (), (), rules)]
+    shared: Collection[int] = ()
+    found: list[Sequence[Any]] = []
+    if rest:
+        found = load_edges(conn, rest)
+        kinds = {key: rows[key].kind for key in rest if rows[key].status != "blocked"}
+        kinds |= _kinds_outside(conn, {end for row in found for end in row[1:3]} - rest)
+        evidence = [Edge(*row[1:5]) for row in found if row[5] != "retracted"]
+        shared = shared_among(kinds, evidence, rules)
+        known = {key: Known(key, rows[key].kind, rows[key].first_us, rows[key].status == "blocked") for key in rest}
+        inner = [edge for edge in evidence if edge.a in rest and edge.b in rest]
+        persons += partition(known, inner, _separations(conn, rest), shared, rules)
+    moved = _take(rows, persons, shared)
+    statuses = [(row[0], status) for row in found if (status := _status(row, rows, rest, shared)) != row[5]]
+    return Settled(tuple(persons), before, moved, statuses)
+
+
+def _take(rows: dict[int, Row], persons: Iterable[Person], shared: Collection[int]) -> set[int]:
+    """Give the rows their persons; the keys for which that is news."""
     moved: set[int] = set()
     for person in persons:
+        component, person_id = person.component, person.person_id
         for key in person.keys:
             row = rows[key]
             status = row.status if row.status == "blocked" else "shared" if key in shared else "live"
-            if (row.status, row.component, row.person_id) != (status, person.component, person.person_id):
+            if row.person_id != person_id or row.component != component or row.status != status:
                 moved.add(key)
-            if row.person_id:
-                before[key] = row.person_id
-            row.status, row.component, row.person_id = status, person.component, person.person_id
-    statuses = [
-        (row[0], status) for row in found if (status := _status(row, rows, members, shared)) != row[5]
-    ]
-    return Settled(persons, before, moved, statuses)
+                row.status, row.component, row.person_id = status, component, person_id
+    return moved
 
 
-def load_edges(conn: sa.Connection, keys: Collection[int]) -> list[sa.Row[tuple[int, int, int, str, int, str]]]:
+def _sorted_out(
+    conn: sa.Connection,
+    members: list[int],
+    rows: dict[int, Row],
+    rules: Rules,
+    ties: Collection[tuple[int, int]],
+    in_doubt: Collection[int] | None,
+) -> tuple[list[list[int]], set[int]]:
+    """The sets of identifiers that are plainly one person each, and the identifiers whose edges must be read."""
+    if in_doubt is None:
+        return [], set(members)
+    groups = Groups()
+    for key in members:
+        row = rows[key]
+        groups.join(key, key if row.component is None else row.component)
+    for a, b in ties:
+        groups.join(a, b)
+    doubtful = {groups.of(key) for key in in_doubt}
+    sets: defaultdict[int, list[int]] = defaultdict(list)
+    people: defaultdict[int, set[tuple[int, str]]] = defaultdict(set)
+    for key in members:
+        row, group = rows[key], groups.of(key)
+        sets[group].append(key)
+        if row.component is not None:
+            people[group].add((row.component, row.person_id))
+        if row.status != "live":
+            doubtful.add(group)
+    for group, pairs in people.items():
+        if len({component for component, _ in pairs}) != len(pairs):
+            doubtful.add(group)  # a component of several persons
+    doubtful |= {groups.of(a) for a, _ in _separations(conn, members)}
+    whole: list[list[int]] = []
+    rest: set[int] = set()
+    for group, keys in sets.items():
+        if group in doubtful or not within_limits([rows[key].kind for key in keys], rules):
+            rest.update(keys)
+        else:
+            whole.append(keys)
+    return whole, rest
+
+
+def load_edges(conn: sa.Connection, keys: Collection[int]) -> list[Sequence[Any]]:
     """The evidence that touches any of these keys, each once: (edge_key, a, b, rule, first_us, status)."""
-    found = list(State.select_in(conn, sa.select(*_EDGE), edges.c.a_key, keys))
-    for row in State.select_in(conn, sa.select(*_EDGE), edges.c.b_key, keys):
-        if row[1] not in keys:
-            found.append(row)
+    found = fetch(conn, sa.select(*_EDGE), edges.c.a_key, keys)
+    found += [row for row in fetch(conn, sa.select(*_EDGE), edges.c.b_key, keys) if row[1] not in keys]
     return found
 
 
 def _status(
-    row: sa.Row[tuple[int, int, int, str, int, str]], rows: dict[int, Row], members: set[int], shared: Collection[int]
+    row: Sequence[Any], rows: dict[int, Row], members: set[int], shared: Collection[int]
 ) -> str:
     """What became of a piece of evidence."""
     if row[5] == "retracted":
@@ -107,14 +167,14 @@ def _status(
 
 def _kinds_outside(conn: sa.Connection, keys: Collection[int]) -> dict[int, str]:
     statement = sa.select(identifiers.c.key, identifiers.c.kind).where(identifiers.c.status != "blocked")
-    return {key: kind for key, kind in State.select_in(conn, statement, identifiers.c.key, keys)}
+    return {key: kind for key, kind in fetch(conn, statement, identifiers.c.key, keys)}
 
 
 def _separations(conn: sa.Connection, keys: Collection[int]) -> list[tuple[int, int]]:
     statement = sa.select(rulings.c.a_key, rulings.c.b_key).where((rulings.c.rule == SEPARATION) & rulings.c.stands)
     if conn.execute(statement.limit(1)).first() is None:
         return []
-    return [(a, b) for a, b in State.select_in(conn, statement, rulings.c.a_key, keys)]
+    return [(a, b) for a, b in fetch(conn, statement, rulings.c.a_key, keys)]
 
 
 def persons_of(rows: dict[int, Row], persons: Iterable[Person]) -> dict[str, tuple[int, int, int, int]]:

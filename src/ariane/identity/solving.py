@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
 
 import msgspec
 
@@ -36,6 +37,37 @@ class Edge(msgspec.Struct, frozen=True):
     b: int
     rule: str
     first_us: int
+
+
+class Dated(Protocol):
+    """What naming persons needs of an identifier."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def first_us(self) -> int: ...
+
+
+class Groups:
+    """Keys joined into disjoint groups (union-find with path halving); a key never joined is a group by itself."""
+
+    def __init__(self) -> None:
+        self._parent: dict[int, int] = {}
+
+    def of(self, key: int) -> int:
+        """The key that stands for this one's group."""
+        parent = self._parent
+        above = parent.get(key, key)
+        while above != key:
+            higher = parent.get(above, above)
+            parent[key] = higher
+            key, above = above, higher
+        return key
+
+    def join(self, a: int, b: int) -> None:
+        a, b = self.of(a), self.of(b)
+        if a != b:
+            self._parent[b] = a
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -103,25 +135,26 @@ def partition(
     """The persons of a set of identifiers that no powerful edge leaves, given which of them are shared."""
     blocked = {key for key, each in known.items() if each.blocked}
     tying = [e for e in edges if has_power(e, shared) and e.a not in blocked and e.b not in blocked]
-    parent = {key: key for key in known}
+    groups = Groups()
     for edge in tying:
-        _union(parent, edge.a, edge.b)
+        groups.join(edge.a, edge.b)
     components: defaultdict[int, list[int]] = defaultdict(list)
     for key in known:
-        components[_find(parent, key)].append(key)
-    apart = [(a, b) for a, b in separations if a in parent and b in parent and _find(parent, a) == _find(parent, b)]
-    broken = {root for root, keys in components.items() if len(keys) > 1 and not _within_limits(known, keys, rules)}
-    broken |= {_find(parent, a) for a, _ in apart}
+        components[groups.of(key)].append(key)
+    apart = [(a, b) for a, b in separations if a in known and b in known and groups.of(a) == groups.of(b)]
+    broken = {
+        root for root, keys in components.items() if not within_limits([known[key].kind for key in keys], rules)
+    } | {groups.of(a) for a, _ in apart}
     replayed: defaultdict[int, list[Edge]] = defaultdict(list)
     if broken:
         for edge in tying:
-            root = _find(parent, edge.a)
+            root = groups.of(edge.a)
             if root in broken:
                 replayed[root].append(edge)
     persons: list[Person] = []
     for root, keys in components.items():
         parts = _replay(known, keys, replayed[root], apart, rules) if root in broken else [keys]
-        persons += _named(known, keys, parts, shared, blocked, rules)
+        persons += named(known, keys, parts, shared, blocked, rules)
     return tuple(sorted(persons, key=lambda person: person.person_id))
 
 
@@ -134,22 +167,22 @@ def _replay(
     known: Mapping[int, Known], keys: list[int], edges: list[Edge], separations: list[tuple[int, int]], rules: Rules
 ) -> list[list[int]]:
     """Kruskal over one component: a union that would break a limit or a separation is refused."""
-    parent = {key: key for key in keys}
+    groups = Groups()
     counts = {key: {known[key].kind: 1} for key in keys}
     apart: defaultdict[int, set[int]] = defaultdict(set)
     for a, b in separations:
-        if a in parent:
+        if a in counts:
             apart[a].add(b)
             apart[b].add(a)
     for edge in sorted(edges, key=canonical):
-        a, b = _find(parent, edge.a), _find(parent, edge.b)
+        a, b = groups.of(edge.a), groups.of(edge.b)
         if a == b or b in apart[a]:
             continue
         joint = {kind: counts[a].get(kind, 0) + counts[b].get(kind, 0) for kind in counts[a].keys() | counts[b].keys()}
         if not _keeps(joint, rules):
             continue
         root, gone = (a, b) if len(counts[a]) >= len(counts[b]) else (b, a)
-        parent[gone] = root
+        groups.join(root, gone)
         counts[root] = joint
         for other in apart.pop(gone, ()):
             apart[other].discard(gone)
@@ -157,14 +190,17 @@ def _replay(
             apart[root].add(other)
     parts: defaultdict[int, list[int]] = defaultdict(list)
     for key in keys:
-        parts[_find(parent, key)].append(key)
+        parts[groups.of(key)].append(key)
     return list(parts.values())
 
 
-def _within_limits(known: Mapping[int, Known], keys: list[int], rules: Rules) -> bool:
+def within_limits(kinds: Collection[str], rules: Rules) -> bool:
+    """Whether one person may have identifiers of all these kinds."""
+    if len(kinds) < 2:
+        return True
     counts: defaultdict[str, int] = defaultdict(int)
-    for key in keys:
-        counts[known[key].kind] += 1
+    for kind in kinds:
+        counts[kind] += 1
     return _keeps(counts, rules)
 
 
@@ -177,8 +213,8 @@ def _keeps(counts: Mapping[str, int], rules: Rules) -> bool:
     return True
 
 
-def _named(
-    known: Mapping[int, Known],
+def named(
+    known: Mapping[int, Dated],
     keys: list[int],
     parts: list[list[int]],
     shared: Collection[int],
@@ -246,18 +282,3 @@ def keys_behind(person_id: str) -> tuple[int, int] | None:
     low = bits << 4
     low = low - (1 << 64) if low >= 1 << 63 else low
     return low, low + 15
-
-
-def _find(parent: dict[int, int], key: int) -> int:
-    root = key
-    while parent[root] != root:
-        root = parent[root]
-    while parent[key] != root:
-        parent[key], key = root, parent[key]
-    return root
-
-
-def _union(parent: dict[int, int], a: int, b: int) -> None:
-    a, b = _find(parent, a), _find(parent, b)
-    if a != b:
-        parent[b] = a

@@ -1,0 +1,78 @@
+"""What a person's receipts add up to: a pure function, the same whatever the order they came in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from ariane.consent.receipts import ANY_CHANNEL, Receipt
+
+
+class Consent(msgspec.Struct, frozen=True):
+    """Where a person stands on one purpose and channel. `granted`: may be used; `said`: their own word, None when they
+    said nothing; `decided_us`: when the answer that holds was given; `clash`: their identifiers do not agree."""
+
+    granted: bool
+    said: bool | None
+    decided_us: int | None
+    clash: bool
+
+
+def decide(receipts: Iterable[Receipt], basis: str) -> Consent:
+    """What these receipts of one person, about one purpose and channel, amount to under a legal basis.
+
+    Each identifier's latest answer counts. An answer given under an identifier that names a human supersedes older ones
+    given under any of the person's. Where those left do not agree, the refusal holds and the clash is noted.
+
+    >>> def said(key, granted, at, strong=False):
+    ...     return Receipt(subject_key=key, purpose="marketing", granted=granted, at_us=at, first_us=at, event_id="e",
+    ...                    source="web", strong=strong)
+    >>> decide([said(1, True, 10), said(2, False, 5)], "consent")
+    Consent(granted=False, said=False, decided_us=5, clash=True)
+    >>> decide([said(1, True, 10, strong=True), said(2, False, 5)], "consent").granted
+    True
+    >>> decide([], "legitimate_interest").granted, decide([], "consent").granted
+    (True, False)
+    """
+    listed = list(receipts)
+    since = max((receipt.at_us for receipt in listed if receipt.strong), default=None)
+    latest: dict[int, Receipt] = {}
+    for receipt in listed:
+        if since is not None and receipt.at_us < since:
+            continue
+        held = latest.get(receipt.subject_key)
+        # Said both at the same instant: the refusal is the later.
+        if held is None or (receipt.at_us, not receipt.granted) > (held.at_us, not held.granted):
+            latest[receipt.subject_key] = receipt
+    if not latest:
+        return Consent(basis != "consent", None, None, False)
+    said = all(receipt.granted for receipt in latest.values())
+    decided = max(_since(receipt, listed) for receipt in latest.values() if receipt.granted == said)
+    clash = len({receipt.granted for receipt in latest.values()}) > 1
+    return Consent(said or basis == "contract", said, decided, clash)
+
+
+def _since(held: Receipt, listed: list[Receipt]) -> int:
+    """When the answer that holds was given; one that rides along on events, since it last was otherwise."""
+    if held.slot:
+        return held.at_us
+    otherwise = [r.at_us for r in listed if r.subject_key == held.subject_key and r.granted != held.granted]
+    return max([held.first_us, *otherwise])
+
+
+def decide_all(receipts: Iterable[Receipt], bases: Mapping[str, str]) -> dict[tuple[str, str], Consent]:
+    """One person's consents by (purpose, channel). An answer for every channel counts on each of them."""
+    general: dict[str, list[Receipt]] = {}
+    special: dict[tuple[str, str], list[Receipt]] = {}
+    for receipt in receipts:
+        if receipt.channel == ANY_CHANNEL:
+            general.setdefault(receipt.purpose, []).append(receipt)
+        else:
+            special.setdefault((receipt.purpose, receipt.channel), []).append(receipt)
+    found = {
+        (purpose, ANY_CHANNEL): decide(each, bases.get(purpose, "consent")) for purpose, each in general.items()
+    }
+    for (purpose, channel), each in special.items():
+        found[purpose, channel] = decide([*each, *general.get(purpose, [])], bases.get(purpose, "consent"))
+    return found
