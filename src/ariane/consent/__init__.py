@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ariane.consent import stored as _stored  # noqa: F401  declared before any state is created
+
 if TYPE_CHECKING:
     from ariane.consent.deciding import decide
     from ariane.consent.population import Population, population
@@ -42,7 +44,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load a name's module when it is first asked for: naming a purpose needs no database."""
+    """Load a name's module when it is first asked for: naming a purpose needs no Arrow."""
     if name in _HOMES:
         from importlib import import_module
 

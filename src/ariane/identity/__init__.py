@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ariane.identity import stored as _stored  # noqa: F401  declared before any state is created
+
 if TYPE_CHECKING:
     from ariane.identity import commands
     from ariane.identity.absorbing import absorb, resolve_all
@@ -44,7 +46,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load a name's module when it is first asked for: reading an event's identifiers needs no database."""
+    """Load a name's module when it is first asked for: reading needs no Arrow."""
     from importlib import import_module
 
     if name == "commands":

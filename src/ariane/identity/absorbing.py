@@ -15,7 +15,7 @@ from ariane.identity.identifying import is_blocked
 from ariane.identity.rules import Rules
 from ariane.identity.settling import Row, Settled, changes_of, load_edges, load_rows, persons_of, settle
 from ariane.identity.solving import shared_person_id_of
-from ariane.identity.tables import edges, identifiers, person_changes, persons, rulings, versions
+from ariane.identity.stored import edges, identifiers, person_changes, persons, rulings, versions
 from ariane.model import Event
 
 PURPOSE, TRUST = "service", 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ariane.identity.tables import edges, identifiers, persons
+from ariane.identity.stored import edges, identifiers, persons
 from ariane.store import schema_of
 
 

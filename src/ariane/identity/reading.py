@@ -15,7 +15,7 @@ from ariane.identity.bulk import fetch
 from ariane.identity.identifying import normalise
 from ariane.identity.rules import Rules
 from ariane.identity.solving import keys_behind
-from ariane.identity.tables import edges, identifiers, person_changes, persons
+from ariane.identity.stored import edges, identifiers, person_changes, persons
 from ariane.model import Identifier
 
 ORDERS = ("last_seen", "first_seen", "n_events", "n_identifiers")
@@ -237,7 +237,9 @@ def person(conn: sa.Connection, permit: Permit, asked: str) -> Thread:
             channels[channel] = channels.get(channel, 0) + n
     c = person_changes.c
     former = conn.execute(
-        sa.select(c.old_person_id).where((c.new_person_id == person_id) & (c.cause != "split")).distinct()
+        sa.select(c.old_person_id)
+        .where((c.new_person_id == person_id) & (c.cause != "split") & c.old_person_id.notin_(sa.select(persons.c.person_id)))
+        .distinct()
     ).scalars()
     keys = tuple(row.key for row in rows)
     one = conn.execute(sa.select(*_PERSON).where(persons.c.person_id == person_id)).one()

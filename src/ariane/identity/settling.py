@@ -13,7 +13,7 @@ from ariane.identity.bulk import fetch
 from ariane.identity.commands import SEPARATION
 from ariane.identity.rules import Rules
 from ariane.identity.solving import Edge, Groups, Known, Person, has_power, named, partition, shared_among, within_limits
-from ariane.identity.tables import edges, identifiers, rulings
+from ariane.identity.stored import edges, identifiers, rulings
 
 _ROW = [
     identifiers.c[name]
