@@ -1,4 +1,4 @@
-"""The front door: takes events at `/v1/*`, answers `/healthz`, `/readyz` and `/metrics`, passes the rest to the console.
+"""The front door: takes events at `/v1/*`, answers `/healthz`, `/readyz` and `/metrics`, passes the rest on.
 
 `create_app` makes the application granian runs (RSGI); `create_asgi` the same for any ASGI server, without the console.
 """

@@ -40,7 +40,7 @@ class HasChannel(Protocol):
     def channel(self) -> str: ...
 
 
-class _Stored(msgspec.Struct, kw_only=True):
+class _Stored(msgspec.Struct, kw_only=True, rename="camel"):
     """A record as it is read: `record.Record` with its JSON opened."""
 
     source: str
@@ -58,6 +58,7 @@ class _Stored(msgspec.Struct, kw_only=True):
     previous_id: str | None = None
     channel: str | None = None
     properties: dict[str, Any] = {}
+    traits: dict[str, Any] = {}
     context: dict[str, Any] = {}
     invalid: str | None = None
 
@@ -85,6 +86,8 @@ def read(payload: bytes, sources: Mapping[str, HasChannel] = _NO_SOURCES) -> Eve
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         stored = _reread(payload)
     properties, context = stored.properties, stored.context
+    if stored.traits and stored.type in ("identify", "group"):
+        properties = stored.traits
     if stored.group_id is not None:
         properties.setdefault("groupId", stored.group_id)
     if stored.previous_id is not None:

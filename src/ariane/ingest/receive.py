@@ -73,8 +73,8 @@ def receive(kind: str, headers: Headers, body: bytes, keys: Keys, now_us: int) -
 
     >>> keys = Keys({"wk_1": ("web", "web")})
     >>> received = receive("track", {}, b'{"writeKey": "wk_1", "event": "Product Viewed", "messageId": "m-1"}', keys, 7)
-    >>> received.reply.status, received.payloads[0][:38]
-    (200, b'{"source":"web","message_id":"m-1","ty')
+    >>> received.reply.status, received.payloads[0][:31]
+    (200, b'{"source":"web","receivedUs":7,')
     >>> receive("track", {}, b'{"writeKey": "other"}', keys, 7).reply.status
     401
     """

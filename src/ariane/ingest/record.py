@@ -15,8 +15,8 @@ from ariane.errors import InputError
 EMPTY = msgspec.Raw(b"{}")
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One event to be logged, with Segment's names in snake case.
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """One event to be logged. In the log its fields have Segment's names (`messageId`, `userId`), as they came.
 
     `properties` holds the traits when `type` is identify or group. `properties` and `context` are given as a dict, or
     as `msgspec.Raw` when they are already JSON text. `timestamp`, `original_timestamp` and `sent_at` are whatever was
@@ -53,9 +53,9 @@ def encode(record: Record) -> bytes:
 
     Raises `InputError` when a text holds half of a surrogate pair, which no UTF-8 file can store.
 
-    >>> encode(Record(source="web", message_id="m-1", type="track", event="Order Completed", received_us=1,
-    ...               properties={"revenue": 12.5}))
-    b'{"source":"web","message_id":"m-1","type":"track","received_us":1,"event":"Order Completed","properties":{"revenue":12.5}}'
+    >>> encode(Record(source="web", message_id="m-1", type="track", event="Product Used", received_us=1,
+    ...               properties={"uses": 3}))
+    b'{"source":"web","messageId":"m-1","type":"track","receivedUs":1,"event":"Product Used","properties":{"uses":3}}'
     """
     try:
         payload = _encode(record)
@@ -68,3 +68,15 @@ def encode(record: Record) -> bytes:
         ) from error
     # Only raw JSON that was pretty-printed can hold a line break: texts have theirs escaped.
     return msgspec.json.format(payload, indent=-1) if b"\n" in payload or b"\r" in payload else payload
+
+
+def encode_stamp(source: str, channel: str, received_us: int) -> bytes:
+    """How a record starts that goes on with the event as it was sent.
+
+    >>> encode_stamp("web", "", 7)
+    b'{"source":"web","receivedUs":7,'
+    """
+    stamp: dict[str, object] = {"source": source, "receivedUs": received_us}
+    if channel:
+        stamp["channel"] = channel
+    return _encode(stamp)[:-1] + b","

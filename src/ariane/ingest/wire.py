@@ -7,14 +7,14 @@ refuses goes a slower way that keeps each event and says what is wrong with it: 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import get_args
 from uuid import uuid4
 
 import msgspec
 
 from ariane.errors import InputError
 from ariane.ingest.clock import Stamp
-from ariane.ingest.record import EMPTY, Record, encode
+from ariane.ingest.record import EMPTY, encode_stamp
 from ariane.ingest.repair import MAX_DEPTH, TOO_DEEP, cut_deep, is_deep, repair
 from ariane.model import EventType
 
@@ -25,7 +25,6 @@ ALLOWANCE = 1_024
 """Bytes a stored event may have beyond the limit set: what is added on receipt."""
 
 _TYPES: frozenset[str] = frozenset(get_args(EventType))
-_TRAITS = frozenset({"identify", "group"})
 Name = str | int | float | None
 
 
@@ -35,8 +34,11 @@ class TooLarge(InputError):
     code, status = "too_large", 413
 
 
-class WireEvent(msgspec.Struct, rename="camel"):
-    """One event as the Segment libraries send it. Numbers are taken for names: many sources number their users."""
+class WireEvent(msgspec.Struct, rename="camel", omit_defaults=True):
+    """One event as the Segment libraries send it, and as the log keeps it once the receiver's stamp is before it.
+
+    Numbers are taken for names: many sources number their users.
+    """
 
     type: str | None = None
     message_id: Name = None
@@ -75,6 +77,7 @@ class Parsed(msgspec.Struct, frozen=True):
     sent_at: Stamp = None
     context: msgspec.Raw = EMPTY
     integrations: msgspec.Raw = EMPTY
+    indented: bool = False
     mended: bool = False
 
 
@@ -88,6 +91,13 @@ class Stamped(msgspec.Struct, frozen=True):
     mint: Callable[[], object] = uuid4
 
 
+_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+_NAME_LENGTH = 256
+_CUT = (
+    "message_id", "event", "name", "user_id", "anonymous_id", "group_id", "previous_id", "timestamp",
+    "original_timestamp", "sent_at",
+)  # fmt: skip
+_encode = msgspec.json.Encoder().encode
 _envelope = msgspec.json.Decoder(Envelope).decode
 _event = msgspec.json.Decoder(WireEvent).decode
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -95,15 +105,17 @@ _object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 def parse(kind: str, body: bytes) -> Parsed:
     """Read the body of ``POST /v1/<kind>``. Raises InputError when no event can be made out, TooLarge when too many."""
+    indented = b"\n" in body or b"\r" in body
     try:
         if not body.isascii():
             body.decode()  # texts left unread would otherwise keep bytes that are not UTF-8
         if kind == "batch":
             whole = _envelope(body)
-            parsed = Parsed(whole.batch, {}, whole.write_key, whole.sent_at, whole.context, whole.integrations)
+            shared = (whole.write_key, whole.sent_at, whole.context, whole.integrations)
+            parsed = Parsed(whole.batch, {}, *shared, indented)
         else:
             event = _event(body)
-            parsed = Parsed([event], {}, event.write_key)
+            parsed = Parsed([event], {}, event.write_key, indented=indented)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         parsed = mend(kind, body)
     if len(parsed.events) > MAX_EVENTS:
@@ -118,8 +130,9 @@ def payloads_of(kind: str, parsed: Parsed, stamp: Stamped) -> tuple[list[bytes],
 
     Raises TooLarge when the body is one event and that is too large; in a batch such an event keeps its names only.
     """
-    context = _objects(parsed.context)
-    integrations = _objects(parsed.integrations)
+    before = encode_stamp(stamp.source, stamp.channel, stamp.received_us)
+    context, integrations = _objects(parsed.context), _objects(parsed.integrations)
+    allowed = stamp.max_event_bytes + ALLOWANCE
     payloads: list[bytes] = []
     n_invalid = 0
     for place, event in enumerate(parsed.events):
@@ -129,62 +142,55 @@ def payloads_of(kind: str, parsed: Parsed, stamp: Stamped) -> tuple[list[bytes],
             event.integrations = _merged(integrations, event.integrations)
         if event.sent_at is None:
             event.sent_at = parsed.sent_at
-        record = _record(kind if kind != "batch" else event.type, event, parsed.faults.get(place), stamp)
-        payload = encode(record)
-        if len(payload) > stamp.max_event_bytes + ALLOWANCE:
+        if kind != "batch":
+            event.type = kind
+        fault = _settle(event, parsed.faults.get(place) if parsed.faults else None, stamp.mint)
+        payload = before + _encode(event)[1:]
+        if parsed.indented:
+            payload = msgspec.json.format(payload, indent=-1)
+        if len(payload) > allowed:
             if kind != "batch":
-                raise TooLarge(
-                    f"The event takes {len(payload)} bytes.",
-                    allowed=f"at most {stamp.max_event_bytes}",
-                    next_step="Send less in its properties, or raise max_event_bytes.",
-                )
-            record = _shortened(record, len(payload), stamp.max_event_bytes)
-            payload = encode(record)
-        elif is_deep(payload) or (parsed.mended and TOO_DEEP in payload):
-            reason = record.invalid or f"nested deeper than {MAX_DEPTH} levels"
-            record = msgspec.structs.replace(record, invalid=None)
-            payload = cut_deep(encode(record))[:-1] + b',"invalid":' + msgspec.json.encode(reason) + b"}"
+                raise _too_large(len(payload), stamp.max_event_bytes)
+            fault = f"{len(payload)} bytes, more than {stamp.max_event_bytes}: properties and context left out"
+            _shorten(event)
+            payload = before + _encode(event)[1:]
+        if parsed.mended and fault is None and TOO_DEEP in payload:
+            fault = _DEEP
+        if fault is not None:
+            payload = payload[:-1] + b',"invalid":' + msgspec.json.encode(fault) + b"}"
             n_invalid += 1
-        n_invalid += record.invalid is not None
         payloads.append(payload)
     return payloads, n_invalid
 
 
-def _record(kind: str | None, event: WireEvent, fault: str | None, stamp: Stamped) -> Record:
-    if kind not in _TYPES:
-        fault = (
-            fault or f"type is {'missing' if kind is None else repr(kind[:40])}, none of {', '.join(sorted(_TYPES))}"
-        )
-        kind = "track"
-    elif kind == "track" and not event.event:
+def _settle(event: WireEvent, fault: str | None, mint: Callable[[], object]) -> str | None:
+    """Bring the event into the shape a record has; what is wrong with it, or None."""
+    event.write_key = None
+    if event.type not in _TYPES:
+        said = "missing" if event.type is None else repr(event.type[:40])
+        fault = fault or f"type is {said}, none of {', '.join(sorted(_TYPES))}"
+        event.type = "track"
+    elif event.type == "track" and not event.event:
         fault = fault or "a track event without a name"
-    properties, context = event.properties, event.context
-    if kind in _TRAITS and event.traits is not EMPTY:
-        properties = event.traits
-    if properties is not EMPTY and bytes(properties)[:1] != b"{":
-        properties, fault = _wrapped(properties, "properties or traits", fault)
-    if context is not EMPTY and bytes(context)[:1] != b"{":
-        context, fault = _wrapped(context, "context", fault)
-    return Record(
-        source=stamp.source,
-        message_id=_name(event.message_id) or str(stamp.mint()),
-        type=kind or "track",
-        received_us=stamp.received_us,
-        event=event.event,
-        name=event.name,
-        timestamp=event.timestamp,
-        original_timestamp=event.original_timestamp,
-        sent_at=event.sent_at,
-        anonymous_id=_name(event.anonymous_id),
-        user_id=_name(event.user_id),
-        group_id=_name(event.group_id),
-        previous_id=_name(event.previous_id),
-        channel=stamp.channel or None,
-        properties=properties,
-        context=context,
-        integrations=event.integrations,
-        invalid=fault,
-    )
+    if event.message_id.__class__ is not str or not event.message_id:
+        event.message_id = _name(event.message_id) or str(mint())
+    if event.user_id.__class__ is not str:
+        event.user_id = _name(event.user_id)
+    if event.anonymous_id.__class__ is not str:
+        event.anonymous_id = _name(event.anonymous_id)
+    if event.group_id is not None:
+        event.group_id = _name(event.group_id)
+    if event.previous_id is not None:
+        event.previous_id = _name(event.previous_id)
+    if event.properties is not EMPTY:
+        event.properties, fault = _fitted(event.properties, "properties", fault)
+    if event.traits is not EMPTY:
+        event.traits, fault = _fitted(event.traits, "traits", fault)
+    if event.context is not EMPTY:
+        event.context, fault = _fitted(event.context, "context", fault)
+    if event.integrations is not EMPTY:
+        event.integrations, fault = _fitted(event.integrations, "integrations", fault)
+    return fault
 
 
 def _name(value: Name) -> str | None:
@@ -193,32 +199,33 @@ def _name(value: Name) -> str | None:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _wrapped(value: msgspec.Raw, what: str, fault: str | None) -> tuple[msgspec.Raw, str | None]:
+def _fitted(value: msgspec.Raw, what: str, fault: str | None) -> tuple[msgspec.Raw, str | None]:
+    """An object no deeper than can be read back, whatever was given in its place."""
     text = bytes(value)
+    if text[:1] == b"{" and (len(text) < 2 * MAX_DEPTH or not is_deep(text)):
+        return value, fault
     if text == b"null":
         return EMPTY, fault
-    return msgspec.Raw(b'{"value":' + text + b"}"), fault or f"{what} not an object"
+    if text[:1] != b"{":
+        text, fault = b'{"value":' + text + b"}", fault or f"{what} not an object"
+    return msgspec.Raw(cut_deep(text)), fault or _DEEP
 
 
-def _shortened(record: Record, size: int, allowed: int) -> Record:
-    """The event without what made it too large, its names cut to what can still be one."""
-    names = (
-        "message_id",
-        "event",
-        "name",
-        "anonymous_id",
-        "user_id",
-        "group_id",
-        "previous_id",
-        "timestamp",
-        "sent_at",
+def _too_large(size: int, allowed: int) -> TooLarge:
+    return TooLarge(
+        f"The event takes {size} bytes.",
+        allowed=f"at most {allowed}",
+        next_step="Send less in its properties, or raise max_event_bytes.",
     )
-    cut: dict[str, Any] = {
-        name: value[:256] for name in names if isinstance(value := getattr(record, name), str) and len(value) > 256
-    }
-    cut |= {"properties": EMPTY, "context": EMPTY, "integrations": EMPTY, "original_timestamp": None}
-    cut["invalid"] = f"{size} bytes, more than {allowed}: properties and context left out"
-    return msgspec.structs.replace(record, **cut)
+
+
+def _shorten(event: WireEvent) -> None:
+    """Leave out what made the event too large, and cut its names to what can still be one."""
+    event.properties = event.traits = event.context = event.integrations = EMPTY
+    for name in _CUT:
+        value = getattr(event, name)
+        if isinstance(value, str) and len(value) > _NAME_LENGTH:
+            setattr(event, name, value[:_NAME_LENGTH])
 
 
 def _objects(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
@@ -251,7 +258,7 @@ def mend(kind: str, body: bytes) -> Parsed:
         if fault:
             faults[place] = fault
     shared, _ = _taken({name: whole.get(name) for name in ("writeKey", "sentAt", "context", "integrations")})
-    return Parsed(events, faults, shared.write_key, shared.sent_at, shared.context, shared.integrations, True)
+    return Parsed(events, faults, shared.write_key, shared.sent_at, shared.context, shared.integrations, mended=True)
 
 
 _FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(WireEvent)}
