@@ -1,4 +1,4 @@
-"""The typed columns of an event: its registered properties, and what its context says of device, system and campaign."""
+"""The typed columns of an event: registered properties, and what the context says of device, system and campaign."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ariane.store import COLUMNS
 
 MINOR_DIGITS = {
     "BHD": 3, "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "IQD": 3, "ISK": 0, "JOD": 3, "JPY": 0, "KMF": 0, "KRW": 0,
-    "KWD": 3, "LYD": 3, "OMR": 3, "PYG": 0, "RWF": 0, "TND": 3, "UGX": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+    "KWD": 3, "LYD": 3, "OMR": 3, "PYG": 0, "RWF": 0, "TND": 3, "UGX": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0,
+    "XPF": 0,
 }  # fmt: skip
 """Decimals of the currencies that do not have two (ISO 4217)."""
 
@@ -160,11 +161,13 @@ def _of_context(context: dict[str, Any], row: dict[str, object]) -> None:
         row["ctx_referrer"] = _text(given.get("url")) or None
 
 
-_SYSTEMS = {"iphone os": "iOS", "ios": "iOS", "ipados": "iPadOS", "android": "Android", "mac os x": "macOS", "macos": "macOS",
-            "mac os": "macOS", "windows": "Windows", "linux": "Linux", "chrome os": "ChromeOS", "chromeos": "ChromeOS"}  # fmt: skip
+_SYSTEMS = {
+    "iphone os": "iOS", "ios": "iOS", "ipados": "iPadOS", "android": "Android", "mac os x": "macOS", "macos": "macOS",
+    "mac os": "macOS", "windows": "Windows", "linux": "Linux", "chrome os": "ChromeOS", "chromeos": "ChromeOS",
+}  # fmt: skip
 _AGENT_SYSTEMS = (
-    ("iPad", "iPadOS"), ("iPhone", "iOS"), ("iPod", "iOS"), ("Android", "Android"), ("Windows", "Windows"), ("CrOS", "ChromeOS"),
-    ("Mac OS X", "macOS"), ("Macintosh", "macOS"), ("Linux", "Linux"),
+    ("iPad", "iPadOS"), ("iPhone", "iOS"), ("iPod", "iOS"), ("Android", "Android"), ("Windows", "Windows"),
+    ("CrOS", "ChromeOS"), ("Mac OS X", "macOS"), ("Macintosh", "macOS"), ("Linux", "Linux"),
 )  # fmt: skip
 _TABLET = re.compile(r"iPad|Tablet|Kindle|Silk/|Android(?!.*Mobile)")
 _MOBILE = re.compile(r"Mobi|iPhone|iPod|Android")

@@ -17,7 +17,7 @@ _BODIES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 STARTING = b"""<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="2">
 <meta name="viewport" content="width=device-width"><title>Ariane</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem;color-scheme:light dark}</style>
+<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto}</style>
 <h1>The console is starting</h1><p>This page loads again by itself. Events are taken meanwhile.</p></html>
 """
 
