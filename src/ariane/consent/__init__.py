@@ -12,19 +12,19 @@ from ariane.consent import stored as _stored  # noqa: F401  declared before any 
 
 if TYPE_CHECKING:
     from ariane.consent.deciding import decide
-    from ariane.consent.population import Population, population
+    from ariane.consent.populating import Population, population
     from ariane.consent.purposes import Permit, permit
     from ariane.consent.standing import absorb, allowed, gate, require, tables
 
 _HOMES = {
     "Permit": "purposes",
-    "Population": "population",
+    "Population": "populating",
     "absorb": "standing",
     "allowed": "standing",
     "decide": "deciding",
     "gate": "standing",
     "permit": "purposes",
-    "population": "population",
+    "population": "populating",
     "require": "standing",
     "tables": "standing",
 }
