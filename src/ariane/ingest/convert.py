@@ -102,6 +102,15 @@ def boolean(value: Any) -> bool:
     return text in TRUE
 
 
+def as_text(value: Any) -> str:
+    """The value as text; what is not text already, as JSON writes it.
+
+    >>> as_text(" a "), as_text(True), as_text([1])
+    (' a ', 'true', '[1]')
+    """
+    return value if isinstance(value, str) else msgspec.json.encode(plain(value)).decode()
+
+
 def as_json(value: Any) -> Any:
     """A text that holds JSON, as what it says."""
     return msgspec.json.decode(value) if isinstance(value, str) else value
@@ -125,7 +134,7 @@ def plain(value: Any) -> Any:
 def reader(kind: str, decimal_comma: bool = False, timezone: str = "UTC") -> Callable[[Any], Any]:
     """The function that reads values of a mapping's type (`text`, `number`, `integer`, `boolean`, `instant`, `json`)."""
     readers: dict[str, Callable[[Any], Any]] = {
-        "text": str,
+        "text": as_text,
         "number": lambda value: number(value, decimal_comma),
         "integer": lambda value: integer(value, decimal_comma),
         "boolean": boolean,

@@ -7,7 +7,7 @@ from ariane.ingest.importers.registry import IMPORTERS, template
 from ariane.ingest.importers.report import BadRow, ImportReport
 from ariane.ingest.importers.run import dry_run, run_import
 from ariane.ingest.mapping import Mapping, mapping_text, read_mapping
-from ariane.ingest.propose import propose_mapping
+from ariane.ingest.importers.propose import propose_mapping
 
 __all__ = [
     "IMPORTERS",

@@ -19,8 +19,8 @@ CHUNK = 256 * 1024
 MAX_LINE = 1024 * 1024
 UNPACKER_MEMORY = 256 * 1024 * 1024
 MAX_RATIO = 500
-FREE_BYTES = 64 * 1024 * 1024
-"""A packed file may open to 64 MiB whatever its size, and beyond that to 500 times its size, so that a few kilobytes
+FREE_BYTES = 16 * 1024 * 1024
+"""A packed file may open to 16 MiB whatever its size, and beyond that to 500 times its size, so that a few kilobytes
 cannot fill a disk."""
 
 PACKED = ("", ".gz", ".xz", ".bz2")

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import msgspec
+
+from ariane.model import Event
 
 OnProgress = Callable[[str, int, int], None]
 """Called now and then with (label, bytes read, bytes in all)."""
@@ -47,7 +48,7 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     already: bool = False
     figures: dict[str, float] = {}
     bad_rows: tuple[BadRow, ...] = ()
-    samples: tuple[dict[str, Any], ...] = ()
+    samples: tuple[Event, ...] = ()
 
 
 class Tally:

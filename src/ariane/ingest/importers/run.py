@@ -23,7 +23,9 @@ from ariane.ingest.importers.registry import importer
 from ariane.ingest.importers.report import ImportReport, OnProgress, Tally
 from ariane.ingest.importers.table import TABLES
 from ariane.ingest.mapping import Mapping, mapping_text
+from ariane.ingest.reading import read
 from ariane.ingest.record import Record, encode
+from ariane.model import Event
 
 GROUP = 2_000
 IN_FLIGHT = 3
@@ -101,9 +103,9 @@ def dry_run(
     chosen, job = _prepared(kind, Path(path), mapping)
     total = sum(size for size, _ in _stamps(chosen.files(job.path)))
     n_events = 0
-    samples: list[dict[str, Any]] = []
+    samples: list[Event] = []
     for group in _groups(chosen.records(job)):
-        samples += [msgspec.json.decode(encode(record)) for record in group[: N_SAMPLES - len(samples)]]
+        samples += [read(encode(record)) for record in group[: N_SAMPLES - len(samples)]]
         n_events += len(group)
         if on_progress is not None:
             on_progress(chosen.kind, min(job.tally.bytes_read, total), total)

@@ -26,6 +26,9 @@ ENDINGS = {
 }
 
 
+MAX_ID = 128
+
+
 class Unreadable(Exception):
     """A row's field that is not what the mapping says it is."""
 
@@ -101,7 +104,8 @@ def _identity_of(row: Row, mapping: Mapping) -> str:
     if mapping.message_id:
         parts = [look_up(row.values, column) for column in mapping.message_id]
         if all(part not in (None, "") for part in parts):
-            return "/".join(str(part) for part in parts)
+            written = "/".join(str(part) for part in parts)
+            return written if len(written) <= MAX_ID else blake2b(written.encode(), digest_size=12).hexdigest()
     digest = blake2b(row.content, digest_size=12)
     if mapping.keep_duplicates:
         digest.update(f"#{row.line}".encode())

@@ -1,0 +1,177 @@
+"""Once and only once: the same file again, a file moved, killed half way, changed while it is read."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from ariane.errors import Conflict, Transient
+from ariane.ingest import read
+from ariane.ingest.importers import Mapping, dry_run, run_import
+from ariane.ingest.importers import read_mapping as load
+from ariane.store import SegmentLog
+
+MAPPING = """
+user_id = "who"
+[[events]]
+name = "Product Viewed"
+timestamp = { column = "at" }
+properties = { product_id = "what" }
+"""
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> Mapping:
+    file = tmp_path / "views.toml"
+    file.write_text(MAPPING)
+    return load(file)
+
+
+def table(path: Path, n_rows: int) -> Path:
+    rows = [{"at": f"2026-01-01T{n % 24:02d}:00:00Z", "who": f"p{n % 97}", "what": f"w{n}"} for n in range(n_rows)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+def ids(folder: Path) -> list[str]:
+    log, found, offset = SegmentLog(folder / "log"), [], 0
+    while offset < log.end("import"):
+        batch = log.read("import", offset, 4_000_000)
+        found += [read(record.payload).message_id for record in batch.records]
+        offset = batch.next_offset
+    return found
+
+
+def test_the_same_content_again_adds_nothing_wherever_it_lies(tmp_path: Path, mapping: Mapping) -> None:
+    file = table(tmp_path / "views.ndjson", 500)
+    with SegmentLog(tmp_path / "log").writer("import") as writer:
+        first = run_import("ndjson", file, writer=writer, resume_dir=tmp_path / "imports", mapping=mapping)
+        again = run_import("ndjson", file, writer=writer, resume_dir=tmp_path / "imports", mapping=mapping)
+        moved = file.rename(tmp_path / "moved.ndjson")
+        elsewhere = run_import("ndjson", moved, writer=writer, resume_dir=tmp_path / "imports", mapping=mapping)
+    assert (first.n_events, first.n_added, first.already) == (501, 501, False)
+    assert (again.n_events, again.n_added, again.already) == (501, 0, True) and elsewhere.already
+    assert len(ids(tmp_path)) == 501
+
+
+def test_force_writes_the_same_events_again(tmp_path: Path, mapping: Mapping) -> None:
+    file = table(tmp_path / "views.ndjson", 50)
+    with SegmentLog(tmp_path / "log").writer("import") as writer:
+        for force in (False, True):
+            run_import("ndjson", file, writer=writer, resume_dir=tmp_path / "imports", mapping=mapping, force=force)
+    found = ids(tmp_path)
+    assert len(found) == 102 and len(set(found)) == 51
+
+
+def test_a_file_that_grew_gives_the_old_rows_their_old_ids(tmp_path: Path, mapping: Mapping) -> None:
+    with SegmentLog(tmp_path / "log").writer("import") as writer:
+        for n_rows in (40, 60):
+            file = table(tmp_path / "views.ndjson", n_rows)
+            run_import("ndjson", file, writer=writer, resume_dir=tmp_path / "imports", mapping=mapping)
+    assert len({found for found in ids(tmp_path) if not found.startswith("import-")}) == 60
+
+
+def test_progress_reaches_the_size_of_the_file(tmp_path: Path, mapping: Mapping) -> None:
+    file = table(tmp_path / "views.ndjson", 9_000)
+    calls: list[tuple[str, int, int]] = []
+    report = dry_run("ndjson", file, mapping=mapping, on_progress=lambda *call: calls.append(call))
+    assert calls[-1] == ("ndjson", file.stat().st_size, file.stat().st_size)
+    assert [done for _, done, _ in calls] == sorted(done for _, done, _ in calls)
+    assert report.n_events == 9_000 and report.n_added == 0 and len(report.samples) == 5
+    assert report.samples[0].name == "Product Viewed" and not (tmp_path / "log").exists()
+
+
+class FullDisk:
+    """A log whose disk fills up after some groups."""
+
+    def __init__(self, writer: object, groups: int) -> None:
+        self.writer, self.left = writer, groups
+
+    def submit(self, payloads: Sequence[bytes], /) -> Future[int]:
+        self.left -= 1
+        if self.left < 0:
+            failed: Future[int] = Future()
+            failed.set_exception(Transient("The disk is full."))
+            return failed
+        done: Future[int] = self.writer.submit(payloads)  # type: ignore[attr-defined]
+        return done
+
+
+@pytest.mark.parametrize("groups", [0, 1, 4])
+def test_after_a_full_disk_it_goes_on_where_it_stopped(tmp_path: Path, mapping: Mapping, groups: int) -> None:
+    file = table(tmp_path / "views.ndjson", 20_001)
+    with SegmentLog(tmp_path / "log").writer("import") as writer:
+        with pytest.raises(Transient):
+            run_import(
+                "ndjson", file, writer=FullDisk(writer, groups), resume_dir=tmp_path / "imports", mapping=mapping
+            )
+        report = run_import("ndjson", file, writer=writer, resume_dir=tmp_path / "imports", mapping=mapping)
+    assert report.resumed_from <= groups * 2_000 and report.n_events == 20_002
+    assert report.n_added == 20_002 - report.resumed_from
+    assert len(set(ids(tmp_path))) == 20_002 and report.n_rows == 20_001
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from ariane.ingest.importers import read_mapping, run_import
+from ariane.store import SegmentLog
+folder, file = Path(sys.argv[1]), Path(sys.argv[2])
+with SegmentLog(folder / "log").writer("import") as writer:
+    print("writing", flush=True)
+    run_import("ndjson", file, writer=writer, resume_dir=folder / "imports", mapping=read_mapping(folder / "views.toml"))
+print("done", flush=True)
+"""
+
+
+def test_killed_at_any_instant_it_ends_with_the_same_events(tmp_path: Path, mapping: Mapping) -> None:
+    file = table(tmp_path / "views.ndjson", 60_000)
+    for instant in (0.05, 0.2, 0.4):
+        child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), str(file)], stdout=subprocess.PIPE)
+        assert child.stdout is not None and child.stdout.readline() == b"writing\n"
+        time.sleep(instant)
+        os.kill(child.pid, signal.SIGKILL)
+        child.communicate()
+    with SegmentLog(tmp_path / "log").writer("import") as writer:
+        report = run_import("ndjson", file, writer=writer, resume_dir=tmp_path / "imports", mapping=mapping)
+    assert report.n_events == 60_001
+    repeated = Counter(ids(tmp_path))
+    assert len(repeated) == 60_001
+    # Only what was written but not yet noted is written again: at most the groups under way at each kill.
+    assert sum(repeated.values()) <= 60_001 + 3 * 5 * 2_000
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_noted_as_done(tmp_path: Path, mapping: Mapping) -> None:
+    file = table(tmp_path / "views.ndjson", 5_000)
+
+    def grow(*_: object) -> None:
+        with file.open("a") as more:
+            more.write("\n" + json.dumps({"at": "2026-01-02T00:00:00Z", "who": "late", "what": "late"}))
+
+    with SegmentLog(tmp_path / "log").writer("import") as writer:
+        with pytest.raises(Conflict, match="changed while it was read"):
+            run_import(
+                "ndjson", file, writer=writer, resume_dir=tmp_path / "imports", mapping=mapping, on_progress=grow
+            )
+        after = run_import("ndjson", file, writer=writer, resume_dir=tmp_path / "imports", mapping=mapping)
+    assert not after.already and after.n_events > 5_001
+
+
+def test_a_torn_note_means_starting_over(tmp_path: Path, mapping: Mapping) -> None:
+    file = table(tmp_path / "views.ndjson", 100)
+    with SegmentLog(tmp_path / "log").writer("import") as writer:
+        run_import("ndjson", file, writer=writer, resume_dir=tmp_path / "imports", mapping=mapping)
+        for note in (tmp_path / "imports").iterdir():
+            note.write_bytes(note.read_bytes()[:20])
+        report = run_import("ndjson", file, writer=writer, resume_dir=tmp_path / "imports", mapping=mapping)
+    assert report.n_added == 101 and len(set(ids(tmp_path))) == 101
