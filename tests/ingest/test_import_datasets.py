@@ -1,4 +1,4 @@
-"""The three known data sets, as they are: their published figures, and what small made-up files of their shape become."""
+"""The three known data sets: their published figures, and what small made-up files of their shape become."""
 
 from __future__ import annotations
 
@@ -180,7 +180,10 @@ def test_calls_have_their_hang_ups_and_waits(shared_data: Path, tmp_path: Path) 
     assert not any(event.user_id and event.anonymous_id for event in events)
 
 
-HEADER = "vru+line call_id customer_id priority type date vru_entry vru_exit vru_time q_start q_exit q_time outcome ser_start ser_exit ser_time server"
+HEADER = (
+    "vru+line call_id customer_id priority type date vru_entry vru_exit vru_time "
+    "q_start q_exit q_time outcome ser_start ser_exit ser_time server"
+)
 CALLS = """\
 AA01 1 77 2 PS 990201 23:59:50 0:00:00 10 0:00:00 0:00:30 30 AGENT 0:00:30 0:02:30 120 ANN
 AA01 2 0 0 NW 990202 10:00:00 10:00:05 5 0:00:00 0:00:00 0 HANG 0:00:00 0:00:00 0 NO_SERVER
@@ -195,7 +198,8 @@ def test_a_call_over_midnight_keeps_its_order(tmp_path: Path) -> None:
     file.write_text((HEADER + "\n" + CALLS).replace(" ", "\t"))
     report, events = imported("call-centre", tmp_path, tmp_path / "out")
     assert [event.name for event in events] == [
-        "Import Started", "Call Started", "Call Queued", "Call Answered", "Call Ended", "Call Started", "Call Abandoned",
+        "Import Started", "Call Started", "Call Queued", "Call Answered", "Call Ended",
+        "Call Started", "Call Abandoned",
     ]  # fmt: skip
     began = events[1].occurred_us
     assert [(event.occurred_us - began) // 1_000_000 for event in events[1:5]] == [0, 10, 40, 160]

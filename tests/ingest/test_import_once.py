@@ -129,7 +129,8 @@ from ariane.store import SegmentLog
 folder, file = Path(sys.argv[1]), Path(sys.argv[2])
 with SegmentLog(folder / "log").writer("import") as writer:
     print("writing", flush=True)
-    run_import("ndjson", file, writer=writer, resume_dir=folder / "imports", mapping=read_mapping(folder / "views.toml"))
+    mapping = read_mapping(folder / "views.toml")
+    run_import("ndjson", file, writer=writer, resume_dir=folder / "imports", mapping=mapping)
 print("done", flush=True)
 """
 

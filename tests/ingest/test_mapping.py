@@ -1,4 +1,4 @@
-"""The mapping file: it reads back as it was written, and every mistake is answered with where, what and what instead."""
+"""The mapping file: it reads back as it was written; every mistake is answered with where, what and what instead."""
 
 from __future__ import annotations
 

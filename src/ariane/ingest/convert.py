@@ -132,7 +132,7 @@ def plain(value: Any) -> Any:
 
 
 def reader(kind: str, decimal_comma: bool = False, timezone: str = "UTC") -> Callable[[Any], Any]:
-    """The function that reads values of a mapping's type (`text`, `number`, `integer`, `boolean`, `instant`, `json`)."""
+    """The function that reads values of a mapping's type: text, number, integer, boolean, instant or json."""
     readers: dict[str, Callable[[Any], Any]] = {
         "text": as_text,
         "number": lambda value: number(value, decimal_comma),

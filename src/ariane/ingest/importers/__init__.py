@@ -3,11 +3,11 @@ first rows; the formats of three known data sets come with their own. Each impor
 message ids depend on the rows alone, so that importing again adds nothing, and an interrupted import goes on.
 """
 
+from ariane.ingest.importers.propose import propose_mapping
 from ariane.ingest.importers.registry import IMPORTERS, template
 from ariane.ingest.importers.report import BadRow, ImportReport
 from ariane.ingest.importers.run import dry_run, run_import
 from ariane.ingest.mapping import Mapping, mapping_text, read_mapping
-from ariane.ingest.importers.propose import propose_mapping
 
 __all__ = [
     "IMPORTERS",

@@ -9,9 +9,9 @@
 | customer_id                        | user_id; 0 is nobody known: the call is its own person                     |
 
 Clock times are those of Israel. Instants are counted from the entry by the durations given, which holds over midnight.
-`wait_s` is the time in the queue, 0 when there was none. Call ids repeat, so they are led by date and line. PHANTOM rows
-(virtual calls) and rows with a negative time in the menu are left out and counted. The agents' first names are left out:
-nothing here is for looking at one of them.
+`wait_s` is the time in the queue, 0 when there was none. Call ids repeat, so they are led by date and line. PHANTOM
+rows (virtual calls) and rows with a negative time in the menu are left out and counted. The agents' first names are
+left out: nothing here is for looking at one of them.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def _held(columns: tuple[str, ...], sample: list[Row]) -> dict[str, list[Any]]:
 
 
 def _when(held: dict[str, list[Any]], file: Path) -> tuple[When, set[str]]:
-    """The column of the instant, and every column that holds instants: named like one first, then the first there is."""
+    """The column of the instant, by its name, else the first; and every column that holds instants."""
     found = {name: format for name, values in held.items() if (format := _format(name, values))}
     if not found:
         raise InputError(

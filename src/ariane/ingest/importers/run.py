@@ -59,8 +59,8 @@ def run_import(
 
     The same content imported again adds nothing; an interrupted import goes on where it stopped; `force` writes all of
     it again. Events carry the source `import_<kind>`, or the mapping's. Raises InputError or NotFound when the files or
-    the mapping cannot be used, Conflict when a file changed meanwhile, Transient when the disk is full: running it again
-    goes on.
+    the mapping cannot be used, Conflict when a file changed meanwhile, Transient when the disk is full: running it
+    again goes on.
     """
     began = time.perf_counter()
     chosen, job = _prepared(kind, Path(path), mapping)
