@@ -1,0 +1,159 @@
+"""Where a person meets the brand: each place's context, and the cookie, device and account it speaks under."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ariane.demo.brand import DAY_MS
+from ariane.demo.chance import Chance
+from ariane.demo.ledger import Touch
+from ariane.demo.people import Device, Person, token
+
+_json = msgspec.json.Encoder().encode
+_AGENTS = {
+    "iOS": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile/15E148 Safari/604.1",
+    "iPadOS": "Mozilla/5.0 (iPad; CPU OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile/15E148 Safari/604.1",
+    "Android": "Mozilla/5.0 (Linux; Android 15; K) AppleWebKit/537.36 Chrome/141.0.0.0 Mobile Safari/537.36",
+    "macOS": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.5 Safari/605.1.15",
+    "Windows": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/141.0.0.0 Safari/537.36",
+}
+_REFERRERS = ("https://www.google.example/", "", "", "https://www.lumieres-mag.example/")
+
+
+class Whereabouts:
+    """One person's places. Every method returns a `Touch` to record events under."""
+
+    __slots__ = ("_chance", "_heads", "_person", "_user")
+
+    def __init__(self, person: Person, chance: Chance) -> None:
+        self._person, self._chance = person, chance
+        self._heads: dict[str, bytes] = {}
+        self._user = person.user_id
+
+    def web(self, t: float, name: str, *, signed: bool = False, campaign: str | None = None) -> Touch:
+        """A browser. Signed in only with an account; a shared tablet says whose it is only then."""
+        person, chance = self._person, self._chance
+        device = person.devices[name]
+        private = chance.uniform() < device.private
+        cookie = self._cookie(device, t, private)
+        user = self._user if signed else None
+        told = user is not None or (device.tells and not private)
+        if device.shared:
+            person.shared |= {("device", device.device_id), ("cookie", cookie)}
+        key = f"web/{name}/{told}/{campaign}"
+        head = self._heads.get(key)
+        if head is None:
+            described = {"id": device.device_id, "type": device.kind} if told else {"type": device.kind}
+            head = self._heads[key] = _head(
+                "web",
+                "analytics.js",
+                device=described,
+                os={"name": device.os},
+                userAgent=_AGENTS[device.os],
+                locale="fr-FR" if person.language == "fr" else "en-GB",
+                campaign=_campaign(campaign),
+                page=None,
+            )
+        asks = not device.shared and int(cookie[:2], 16) < 215
+        return Touch(
+            "web", head, cookie=cookie, user=user, device=device.device_id if told else None, paged=True, asks=asks
+        )
+
+    def _cookie(self, device: Device, t: float, private: bool) -> str:
+        """Safari forgets after seven days, others later, a private window at once."""
+        if private:
+            return _uuid(token("private", self._person.number, device.name, self._chance.uniform()))
+        keeps = device.keeps_days * DAY_MS
+        epoch = int((t + int(device.device_id[:4], 16) / 65_536 * keeps) // keeps)
+        return _uuid(token("cookie", device.device_id, epoch))
+
+    def app(self) -> Touch:
+        person = self._person
+        phone = person.devices["phone"]
+        signed = self._user is not None and self._chance.uniform() < 0.9
+        head = self._heads.get("app")
+        if head is None:
+            head = self._heads["app"] = _head(
+                "app",
+                "analytics-ios" if phone.os == "iOS" else "analytics-android",
+                device={"id": phone.device_id, "type": "mobile"},
+                os={"name": phone.os},
+                app={"name": "Maison Dédale", "version": person.app_version},
+            )
+        return Touch(
+            "app",
+            head,
+            cookie=_uuid(token("app", person.number)),
+            user=self._user if signed else None,
+            device=phone.device_id,
+            paged=True,
+            asks=True,
+        )
+
+    def in_app_browser(self, t: float, channel: str, campaign: str | None = None) -> Touch:
+        """The browser inside a social network, or a partner's page: a cookie jar of its own, no device."""
+        cookie = _uuid(token("in-app", self._person.number, channel, int(t // (7 * DAY_MS))))
+        key = f"{channel}/{campaign}"
+        head = self._heads.get(key)
+        if head is None:
+            described = {"device": {"type": "mobile"}, "campaign": _campaign(campaign, channel)}
+            head = self._heads[key] = _head(channel, "analytics.js", **described)
+        return Touch(channel, head, cookie=cookie)
+
+    def machine(self, channel: str, kind: str, device_id: str) -> Touch:
+        """A headset, a speaker: a device of one's own that keeps its name; signed in when there is an account."""
+        head = self._heads.get(channel)
+        if head is None:
+            head = self._heads[channel] = _head(channel, "analytics-python", device={"id": device_id, "type": kind})
+        user = self._user if self._chance.uniform() < 0.6 else None
+        return Touch(channel, head, cookie=_uuid(token(channel, device_id)), user=user, device=device_id)
+
+    def served(self, channel: str, *, known: bool = False, anonymous: str | None = None) -> Touch:
+        """Told by the brand's or a partner's own systems: till, call centre, mailer, carrier, lamp. `known`: the system
+        knows the account. `anonymous`: names the visit where nothing else does."""
+        return Touch(channel, HEADS[channel], user=self._user if known else None, cookie=anonymous)
+
+    def kiosk(self, store: str, *, signed: bool) -> Touch:
+        """The store's own screen: everybody's, one cookie for ever."""
+        device, cookie = f"kiosk-{store.lower()}-1", f"kiosk-{store.lower()}-browser"
+        self._person.shared |= {("device", device), ("cookie", cookie)}
+        head = HEADS["store"] + b',"device":{"id":"%b","type":"kiosk"}' % device.encode()
+        return Touch("store", head, cookie=cookie, user=self._user if signed else None, device=device)
+
+    def passing(self, what: str) -> str:
+        """A name for one visit that nobody else has."""
+        return _uuid(token(what, self._person.number, self._chance.uniform()))
+
+
+def consent_of(answers: Mapping[str, bool]) -> bytes:
+    """What the banner was told, as the tail of a context's JSON."""
+    return b',"consent":{"categoryPreferences":%b}' % _json(dict(answers))
+
+
+def _head(channel: str, library: str, **parts: Any) -> bytes:
+    context = {"channel": channel, "library": {"name": library, "version": "4.1.0"}}
+    return _json(context | {key: part for key, part in parts.items() if part})[:-1]
+
+
+def _campaign(name: str | None, source: str = "email") -> dict[str, str] | None:
+    return {"name": name, "source": source, "medium": "email" if source == "email" else "paid"} if name else None
+
+
+def _uuid(digits: str) -> str:
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+def crawler(number: int) -> Touch:
+    """A machine that reads the whole catalogue."""
+    agent = ("Mozilla/5.0 (compatible; LumenBot/2.1; +https://lumen.example/bot)", "PriceSpider/1.4 (crawler)")[number % 2]
+    return Touch("web", _head("web", "analytics.js", userAgent=agent), cookie=_uuid(token("bot", number)), paged=True)
+
+
+_LIBRARIES = {
+    "store": "till", "call_centre": "switchboard", "email": "mailer", "sms": "mailer", "partner": "carrier",
+    "object": "firmware", "chatbot": "assistant", "word_of_mouth": "referral", "social": "listening",
+}  # fmt: skip
+HEADS = {channel: _head(channel, library) for channel, library in _LIBRARIES.items()}
