@@ -82,7 +82,9 @@ def load(path: Path) -> Settings:
     try:
         raw = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"The file is not TOML: {error}.", where=str(file), next_step="Mend it and start again.") from error
+        raise InputError(
+            f"The file is not TOML: {error}.", where=str(file), next_step="Mend it and start again."
+        ) from error
     written = raw.get("format", WORKSPACE_FORMAT)
     if isinstance(written, int) and written > WORKSPACE_FORMAT:
         raise Conflict(

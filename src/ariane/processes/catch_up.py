@@ -42,8 +42,8 @@ def catch_up(stores: Stores, on_progress: Progress | None = None, *, stalled_s: 
     """
     if not _behind(lag(stores)):
         return
-    with consuming(stores):
-        settle(stores, on_progress, stalled_s=stalled_s)
+    with consuming(stores) as watch:
+        settle(stores, on_progress, watch=watch, stalled_s=stalled_s)
 
 
 def settle(

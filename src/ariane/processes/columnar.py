@@ -13,9 +13,14 @@ import msgspec
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ariane import consent, identity, ingest
+from ariane.consent import tables as consent_tables
+from ariane.identity import identify, rules_of
+from ariane.identity import tables as identity_tables
+from ariane.identity.rules import Rules
+from ariane.ingest import columns_of, read
 from ariane.model import DAY, Event, key_of
 from ariane.processes.stream import CONSUMER, duplicates
+from ariane.settings import Settings
 from ariane.store import Stores, schema_of
 
 BATCH_BYTES = 64 << 20
@@ -49,20 +54,18 @@ def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
     with stores.state.read() as conn:
         window = (duplicates.c.partition == partition) & duplicates.c.offset.between(offset, position)
         repeated = set(conn.execute(sa.select(duplicates.c.offset).where(window)).scalars())
-    rows = [
-        row_of(ingest.read(record.payload), partition, record.offset)
-        for record in records
-        if record.offset not in repeated
-    ]
+    rules, settings = rules_of(stores.path), stores.settings
+    fresh = (record for record in records if record.offset not in repeated)
+    rows = [row_of(read(record.payload), rules, settings, partition, record.offset) for record in fresh]
     table = to_arrow(rows, stores.settings.properties)
     stores.lake.append("events", table, partition_by=["event_on"], progress={partition: position})
     return len(rows)
 
 
-def row_of(event: Event, partition: str, offset: int) -> dict[str, Any]:
+def row_of(event: Event, rules: Rules, settings: Settings, partition: str, offset: int) -> dict[str, Any]:
     """One event as the lake keeps it."""
-    named = identity.identify(event)
-    row: dict[str, Any] = ingest.columns_of(event)
+    named = identify(event, rules)
+    row: dict[str, Any] = columns_of(event, settings.properties, settings.currency)
     row |= {
         "event_id": event.event_id,
         "message_id": event.message_id,
@@ -105,7 +108,7 @@ def export(stores: Stores) -> bool:
         version = sum(stores.state.offsets(conn, CONSUMER).values())
         if version == stores.lake.progress("identifiers", "state") and stores.lake.exists("identifiers"):
             return False
-        tables = identity.tables(conn) | consent.tables(conn)
+        tables = identity_tables(conn) | consent_tables(conn)
     for name in ("persons", "consents", "edges", "identifiers"):  # identifiers last: its progress says all are there
         stores.lake.replace(name, tables[name], progress={"state": version})
     return True

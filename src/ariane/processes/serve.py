@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from ariane.errors import Conflict, Transient
-from ariane.processes.supervisor import Supervisor
+from ariane.processes.supervisor import BACKOFF_S, Supervisor
 from ariane.store import Stores
 
 ROLES = ("stream", "lake", "console", "collector")
@@ -25,14 +25,22 @@ class Serving:
     process it started and waits for each.
     """
 
-    def __init__(self, path: Path, host: str, port: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        host: str,
+        port: int,
+        *,
+        roles: Sequence[str] = ROLES,
+        backoff_s: Sequence[float] = BACKOFF_S,
+    ) -> None:
         self.host, self.port = host, port
         environment = {
             "ARIANE_CONSOLE_PORT": str(_free_port()),
             "ARIANE_BIND_HOST": host,
             "ARIANE_BIND_PORT": str(port),
         }
-        self.workers = Supervisor(path, ROLES, environment)
+        self.workers = Supervisor(path, roles, environment, backoff_s)
 
     @property
     def address(self) -> str:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from ariane import consent, identity, ingest
+from ariane.consent import absorb as note_consent
+from ariane.identity import absorb as tie
+from ariane.identity import rules_of
+from ariane.ingest import read
 from ariane.model import Event
 from ariane.store import State, Stores, metadata
 
@@ -36,7 +39,7 @@ def step(stores: Stores, partition: str) -> int:
     batch = stores.log.read(partition, offset, READ_BYTES)
     if batch.next_offset == offset:
         return 0
-    events = [(record.offset, ingest.read(record.payload)) for record in batch.records]
+    events = [(record.offset, read(record.payload)) for record in batch.records]
     with stores.state.begin() as conn:
         fresh = _first_time(conn, partition, events)
         absorb(conn, fresh, stores)
@@ -46,8 +49,8 @@ def step(stores: Stores, partition: str) -> int:
 
 def absorb(conn: sa.Connection, events: list[Event], stores: Stores) -> None:
     """What the state keeps of events seen for the first time."""
-    changes = identity.absorb(conn, events, identity.rules_of(stores.path))
-    consent.absorb(conn, events, changes)
+    changes = tie(conn, events, rules_of(stores.path))
+    note_consent(conn, events, changes, stores.settings.consent_categories)
 
 
 def _first_time(conn: sa.Connection, partition: str, events: list[tuple[int, Event]]) -> list[Event]:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,8 +21,15 @@ BACKOFF_S = (0.1, 0.5, 2.0, 5.0)
 class Supervisor:
     """The running workers of one workspace, one process a role."""
 
-    def __init__(self, path: Path, roles: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        roles: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        backoff_s: Sequence[float] = BACKOFF_S,
+    ) -> None:
         self.path, self.roles, self.environment = path, tuple(roles), dict(environment or {})
+        self.backoff_s = backoff_s
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.stopping = False
         self._deaths: dict[str, list[float]] = {role: [] for role in roles}
@@ -47,7 +54,7 @@ class Supervisor:
             now = time.monotonic()
             recent = [at for at in self._deaths[role] if now - at < 60]
             self._deaths[role] = [*recent, now]
-            time.sleep(BACKOFF_S[min(len(recent), len(BACKOFF_S) - 1)])
+            time.sleep(self.backoff_s[min(len(recent), len(self.backoff_s) - 1)])
             sys.stderr.write(f"ariane: {role} ended with {child.returncode}; starting it again\n")
             self._spawn(role)
 
@@ -67,18 +74,18 @@ class Supervisor:
 
 
 @contextmanager
-def consuming(stores: Stores) -> Iterator[None]:
+def consuming(stores: Stores) -> Iterator[Callable[[], None]]:
     """While this lasts, the log is being consumed: by the workspace's own supervisor if it runs, else by workers
-    started here and ended after."""
+    started here and ended after. Gives a function to call now and then, which starts again a worker that died."""
     try:
         with stores.only("supervisor"):
             workers = Supervisor(stores.path, ("stream", "lake"))
             workers.start()
             try:
-                yield
+                yield workers.watch
             finally:
                 workers.stop()
     except Conflict as error:
         if "supervisor" not in error.what:
             raise
-        yield
+        yield lambda: None

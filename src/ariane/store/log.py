@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from itertools import pairwise
@@ -87,8 +88,9 @@ class SegmentLog:
                 continue
         return _read(folder, offset, max_bytes)
 
-    def retire(self, partition: str, before_offset: int) -> int:
-        """Remove the sealed segments that end at or below `before_offset`; returns the new `start()`.
+    def retire(self, partition: str, before_offset: int, *, older_than: float = math.inf) -> int:
+        """Remove the sealed segments that end at or below `before_offset` and were last written before the clock time
+        `older_than` (seconds since 1970); returns the new `start()`.
 
         The segment being written is never removed, nor one that holds a single record from `before_offset` on.
         """
@@ -96,7 +98,7 @@ class SegmentLog:
         kept = segments(folder)
         removed = False
         for segment, following in pairwise(kept):
-            if following.start > before_offset:
+            if following.start > before_offset or segment.path.stat().st_mtime >= older_than:
                 break
             segment.path.unlink(missing_ok=True)
             removed = True
