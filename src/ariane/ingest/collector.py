@@ -34,6 +34,9 @@ from ariane.store import SegmentLog
 DRAINED = 4
 """A body too large is read up to this many times the limit, so that the client hears the answer."""
 
+INLINE_BYTES = 1 << 18
+"""A larger body is read in a thread: a hostile one may take a second, and nobody else shall wait for it."""
+
 _OWN = frozenset({"/healthz", "/readyz", "/metrics"})
 _PLAIN = (("content-type", "text/plain; version=0.0.4; charset=utf-8"), ("cache-control", "no-store"))
 _STATUS = (("content-type", "application/json"), ("cache-control", "no-store"))
@@ -65,8 +68,10 @@ class Collector:
         body = await _read(chunks, keys.max_body_bytes)
         if body is None:
             received = Received(refusal(too_large(keys.max_body_bytes)))
-        else:
+        elif len(body) <= INLINE_BYTES:
             received = receive(kind, headers, body, keys, time.time_ns() // 1000)
+        else:
+            received = await asyncio.to_thread(receive, kind, headers, body, keys, time.time_ns() // 1000)
         reply = received.reply
         if reply.status == 200:
             try:

@@ -33,7 +33,8 @@ def repair(body: bytes) -> bytes:
     '{"a":null,"b":"half \ufffd pair","c":2}'
     """
     text = cut_deep(body).decode("utf-8", "replace").lstrip("\ufeff")
-    text = _ESCAPE.sub(lambda found: "\\ufffd" if len(found[0]) == 6 else found[0], text)
+    if "\\ud" in text or "\\uD" in text:
+        text = _ESCAPE.sub(lambda found: "\\ufffd" if len(found[0]) == 6 else found[0], text)
     try:
         value = json.loads(text, strict=False, parse_constant=lambda _: None, parse_int=_whole)
         return msgspec.json.encode(value)
