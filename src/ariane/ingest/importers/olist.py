@@ -65,7 +65,7 @@ def _records(job: Job) -> Iterator[Record]:
     bought, paid = _bought(items, job, categories), _paid(payments, job)
     whose: dict[str, tuple[str, str]] = {}
     known: set[str] = set()
-    for line, row in _rows(orders, job, NEEDED["orders"]):
+    for line, row in _by_time(_rows(orders, job, NEEDED["orders"]), "order_purchase_timestamp"):
         person = persons.get(row["customer_id"])
         if person is None:
             job.tally.bad(orders, line, "customer_id", "the customer is not in the customers' file")
@@ -90,6 +90,11 @@ def _rows(
         raise InputError(f"Column '{lacking[0]}' is missing.", where=f"{path}:1", allowed=", ".join(columns))
     for line, values in rows:
         yield line, dict(zip(header, values, strict=True))
+
+
+def _by_time(rows: Iterator[tuple[int, Columns]], column: str) -> list[tuple[int, Columns]]:
+    """The rows in order of time: the lake keeps a file a day, and unsorted rows would touch every day at once."""
+    return sorted(rows, key=lambda row: (row[1][column], row[0]))
 
 
 def _bought(path: Path, job: Job, categories: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
@@ -174,7 +179,7 @@ def _outcome(row: Columns) -> tuple[str, float | None]:
 def _answers(path: Path, job: Job, whose: dict[str, tuple[str, str]]) -> Iterator[Record]:
     n: Counter[str] = Counter()
     total: Counter[str] = Counter()
-    for line, row in _rows(path, job, NEEDED["order_reviews"]):
+    for line, row in _by_time(_rows(path, job, NEEDED["order_reviews"]), "review_answer_timestamp"):
         if row["order_id"] not in whose:
             job.tally.bad(path, line, "order_id", "the order is not in the orders' file")
             continue
