@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ariane import consent, identity
+from ariane.identity.rules import Rules
 from ariane.identity.stored import edges, identifiers, persons
 from ariane.model import Event, Identifier, event_id_of
 from ariane.store import State
@@ -36,8 +37,7 @@ def event(at: int, *, name: str = "Seen", type: str = "track", **named: Any) -> 
 
 def command(at: int, payload: dict[str, Any]) -> Event:
     """A merge, split, or retraction as the log gives it back."""
-    made = event(at, name=payload["event"], source="_ariane", properties=payload["properties"])
-    return made
+    return event(at, name=payload["event"], source="_ariane", properties=payload["properties"])
 
 
 def ident(text: str) -> Identifier:
@@ -48,7 +48,7 @@ def ident(text: str) -> Identifier:
 class Town:
     """A state in memory that absorbs events, and what stands in it."""
 
-    def __init__(self, rules: identity.rules.Rules | None = None) -> None:  # type: ignore[name-defined]
+    def __init__(self, rules: Rules | None = None) -> None:
         self.state = State("sqlite://")
         self.state.create()
         self.rules = rules
@@ -87,6 +87,11 @@ class Town:
                 sa.select(identifiers.c.person_id).where(identifiers.c.key == ident(text).key)
             ).scalar_one()
             return str(found)
+
+    def now(self, asked: str) -> str:
+        """The person a former id, or an identifier, leads to."""
+        with self.read() as conn:
+            return identity.person(conn, SERVICE, asked).person_id
 
     def groups(self) -> set[frozenset[str]]:
         """Persons as sets of identifiers."""

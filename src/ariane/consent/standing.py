@@ -104,9 +104,11 @@ def _decide(conn: sa.Connection, touched: Mapping[str, tuple[int, ...]], changes
             stale.append((row[0], row[1], row[2]))
         elif (consent.said, consent.decided_us, consent.clash) == tuple(row[3:]):
             del decided[row[0], row[1], row[2]]
-    c = consents.c
-    for person, purpose, channel in stale:
-        conn.execute(sa.delete(consents).where((c.person_id == person) & (c.purpose == purpose) & (c.channel == channel)))
+    if stale:
+        c = consents.c
+        one = [c[name] == sa.bindparam(f"of_{name}") for name in ("person_id", "purpose", "channel")]
+        values = [{"of_person_id": slot[0], "of_purpose": slot[1], "of_channel": slot[2]} for slot in stale]
+        conn.execute(sa.delete(consents).where(*one), values)
     rows = [_consent_row(slot, consent, changes.version) for slot, consent in decided.items()]
     State.upsert(conn, consents, rows, update=["granted", "decided_us", "clash", "version"])
 

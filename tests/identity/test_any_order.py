@@ -1,0 +1,116 @@
+"""Persons are a function of the evidence: any order, any batching, and undoing, give the same rows, byte for byte."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ariane import identity
+from ariane.identity.commands import lift_event, merge_event, restore_event, retract_event, split_event
+from ariane.identity.rules import Rules, _default_table, read_rules
+from ariane.identity.solving import Edge, Known, solve
+from ariane.identity.stored import edges, identifiers, rulings
+from ariane.model import Event
+from identity.town import Town, command, event, ident
+
+KINDS = {"user_id": 4, "email": 4, "cookie": 6, "device": 3, "caller_number": 2}
+NAMES = [f"{kind}:{kind[0]}{n}" for kind, several in KINDS.items() for n in range(several) if kind != "caller_number"]
+
+
+def spelled(name: str) -> str:
+    kind, _, value = name.partition(":")
+    return f"{kind}:{value}@x.org" if kind == "email" else name
+
+
+@st.composite
+def seen(draw: st.DrawFn) -> Event:
+    named = {}
+    for kind, several in KINDS.items():
+        if draw(st.booleans()):
+            n = draw(st.integers(0, several - 1))
+            number = {"email": f"e{n}@x.org", "caller_number": f"0612345{n:03}"}
+            named[kind] = number.get(kind, f"{kind[0]}{n}")
+    context = {}
+    if draw(st.integers(0, 3)) == 0:
+        context["consent"] = {"categoryPreferences": {"marketing": draw(st.booleans())}}
+    kind = draw(st.sampled_from(["track", "track", "identify"]))
+    return event(draw(st.integers(1, 60)), type=kind, channel=draw(st.sampled_from(["web", "app"])), context=context, **named)
+
+
+@st.composite
+def decided(draw: st.DrawFn) -> Event:
+    a, b = draw(st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True))
+    make = draw(st.sampled_from([merge_event, split_event, lift_event, retract_event, restore_event]))
+    at = draw(st.integers(1, 60))
+    payload = make(ident(spelled(a)), ident(spelled(b)), actor="nina", at="2026-01-01T00:00:00Z")
+    return command(at, payload)
+
+
+HISTORY = st.lists(st.one_of(seen(), seen(), seen(), decided()), max_size=30, unique_by=lambda one: one.event_id)
+RULES = read_rules("[kinds.email]\nlimit = 2\n[kinds.device]\nlimit = 2\nshared_after = 3", "t", base=_default_table())
+
+
+def cut(events: list[Event], sizes: list[int]) -> list[list[Event]]:
+    batches, at = [], 0
+    for size in sizes:
+        batches.append(events[at : at + size])
+        at += size
+    return [*batches, events[at:]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(HISTORY, st.randoms(use_true_random=False), st.lists(st.integers(1, 6), max_size=30), st.booleans())
+def test_any_order_and_any_batching_give_the_same_rows(history, random, sizes, own_rules) -> None:
+    rules = RULES if own_rules else None
+    at_once = Town(rules)
+    at_once.absorb(*history)
+    shuffled = list(history)
+    random.shuffle(shuffled)
+    online = Town(rules).absorb_in(cut(shuffled, sizes))
+    assert online.standing() == at_once.standing()
+    assert online.rows(rulings) == at_once.rows(rulings)
+
+
+@settings(max_examples=60, deadline=None)
+@given(HISTORY, st.lists(st.integers(1, 6), max_size=30), st.booleans())
+def test_online_is_what_solving_the_whole_evidence_gives(history, sizes, own_rules) -> None:
+    rules = RULES if own_rules else Rules.default()
+    online = Town(rules).absorb_in(cut(history, sizes))
+    known = [Known(row[0], row[1], row[6]) for row in online.rows(identifiers, "version")]
+    live = [Edge(row[1], row[2], row[3], row[8]) for row in online.rows(edges) if row[11] != "retracted"]
+    apart = [(row[0], row[1]) for row in online.rows(rulings) if row[2] == "separation" and row[3]]
+    expected = {key: person.person_id for person in solve(known, live, apart, rules) for key in person.keys}
+    assert {row[0]: row[5] for row in online.rows(identifiers, "version")} == expected
+    before = online.standing()
+    with online.state.begin() as conn:
+        changes = identity.resolve_all(conn, rules)
+    assert not changes.changed and not changes.gone
+    assert online.standing() == before
+
+
+@settings(max_examples=30, deadline=None)
+@given(HISTORY, st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True), st.booleans())
+def test_undoing_returns_to_the_start_byte_for_byte(history, pair, merging) -> None:
+    history = [one for one in history if one.source != "_ariane"]
+    a, b = (ident(spelled(name)) for name in pair)
+    town = Town()
+    town.absorb(*history)
+    before = town.standing()
+    do, undo = (merge_event, retract_event) if merging else (split_event, lift_event)
+    named = {"actor": "nina", "at": "2026-01-01T00:00:00Z"}
+    town.absorb(command(100, do(a, b, **named)))
+    town.absorb(command(101, undo(a, b, **named | ({"rule": "manual"} if merging else {}))))
+    assert town.standing() == before
+
+
+@settings(max_examples=60, deadline=None)
+@given(HISTORY, st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True))
+def test_retracting_and_restoring_returns_to_the_start(history, pair) -> None:
+    history = [one for one in history if one.source != "_ariane"]
+    a, b = (ident(spelled(name)) for name in pair)
+    town = Town()
+    town.absorb(*history)
+    before = town.standing()
+    town.absorb(command(100, retract_event(a, b, actor="nina", at="2026-01-01T00:00:00Z")))
+    town.absorb(command(101, restore_event(a, b, actor="nina", at="2026-01-01T00:00:00Z")))
+    assert town.standing() == before
