@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,8 +17,15 @@ class Result:
     1
     """
 
-    def __init__(self, rows: pa.Table, *, sql: str = "", n_held_back: int = 0, value: Any = None) -> None:
-        self._rows, self.sql, self.n_held_back, self.value = rows, sql, n_held_back, value
+    def __init__(
+        self, rows: pa.Table, *, sql: str | Callable[[], str] = "", n_held_back: int = 0, value: Any = None
+    ) -> None:
+        self._rows, self._sql, self.n_held_back, self.value = rows, sql, n_held_back, value
+
+    @property
+    def sql(self) -> str:
+        """The SQL that made the rows. Written when it is asked for: it costs as much as a small analysis."""
+        return self._sql() if callable(self._sql) else self._sql
 
     def to_arrow(self) -> pa.Table:
         return self._rows
@@ -33,7 +41,8 @@ class Result:
         return polars.from_arrow(self._rows)
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        return self._rows.to_pylist()
+        rows: list[dict[str, Any]] = self._rows.to_pylist()
+        return rows
 
     def show(self, limit: int = 40) -> None:
         """Print the rows as a table."""

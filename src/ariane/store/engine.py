@@ -144,7 +144,7 @@ class SparkEngine:
             if self.lake.files(name):
                 frame = self.session.read.format("delta").load(str(self.lake.root / name))
             else:
-                frame = self.session.createDataFrame(schema_of(name).empty_table())
+                frame = self.session.sql(_nothing(name))  # a data frame without rows cannot be sent
             frame.createOrReplaceTempView(name)
         return True
 
@@ -156,3 +156,10 @@ class SparkEngine:
 
     def close(self) -> None:
         self.session.stop()
+
+
+def _nothing(name: str) -> str:
+    """Spark's SQL for a table of the lake that is not written yet: its columns, no row."""
+    types = {**_SQL_TYPES, pa.string(): "STRING"}
+    columns = ", ".join(f"CAST(NULL AS {types[field.type]}) AS `{field.name}`" for field in schema_of(name))
+    return f"SELECT {columns} WHERE false"
