@@ -1,0 +1,35 @@
+"""Voice: what persons say, counted honestly and tied to who said it.
+
+Surveys arrive as events like everything else (`Survey Sent`, `Survey Answered`, `Survey Dismissed`), so an answer lies
+on the resolved person's timeline whatever the channel it was given on. `answers` is the relation of all answers;
+`scores` turns them into NPS, CSAT, CES and emotion, each with its 95 % bounds, relational and transactional answers
+never pooled and each person counted once; `responses` says how many of those asked answered, dismissed or kept silent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ariane.voice.answering import answers
+    from ariane.voice.responding import responses
+    from ariane.voice.scoring import SCALES, Scale, scores
+
+_HOMES = {
+    "SCALES": "scoring",
+    "Scale": "scoring",
+    "answers": "answering",
+    "responses": "responding",
+    "scores": "scoring",
+}
+
+__all__ = ["SCALES", "Scale", "answers", "responses", "scores"]
+
+
+def __getattr__(name: str) -> object:
+    """Load a name's module when it is first asked for."""
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"ariane.voice.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'ariane.voice' has no attribute '{name}'")
