@@ -91,11 +91,15 @@ async def _answer(scope: Any, protocol: Any, response: httpx.Response) -> None:
         return
     stream = protocol.response_stream(status, headers)
     copying = asyncio.create_task(_copy(response, stream))
-    leaving = asyncio.ensure_future(protocol.client_disconnect())
+    leaving = asyncio.create_task(_left(protocol))
     await asyncio.wait((copying, leaving), return_when=asyncio.FIRST_COMPLETED)
     for task in (copying, leaving):
         task.cancel()
     await asyncio.gather(copying, leaving, return_exceptions=True)
+
+
+async def _left(protocol: Any) -> None:
+    await protocol.client_disconnect()  # granian's own awaitable: asyncio cannot gather it
 
 
 async def _copy(response: httpx.Response, stream: Any) -> None:
