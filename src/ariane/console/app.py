@@ -1,0 +1,164 @@
+"""The application: routes, the headers every answer carries, and what a failure looks like."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ariane.console import asked as asking
+from ariane.console import render
+from ariane.console.desk import Desk
+from ariane.console.views import journeys, live, overview, people, person, planted
+from ariane.errors import ArianeError, NotFound, Transient
+
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        # Positions and sizes of measured things are style attributes; scripts are never inline.
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), browsing-topics=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+class Guard:
+    """Puts the security headers on every answer, and refuses what changes something when it comes from elsewhere."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        request = Request(scope)
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                is_static = scope["path"].startswith("/static/")
+                headers.setdefault("Cache-Control", "max-age=31536000, immutable" if is_static else "no-store")
+            await send(message)
+
+        if request.method not in ("GET", "HEAD", "OPTIONS") and not _same_origin(request):
+            refusal = PlainTextResponse("This form was not sent from the console.", 403)
+            return await refusal(scope, receive, guarded)
+        await self.app(scope, receive, guarded)
+
+
+def _same_origin(request: Request) -> bool:
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc == request.headers.get("host", "")
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What an error page says."""
+
+    status: int
+    headline: str
+    what: str
+    next_step: str
+
+
+def create_app(workspace_path: Path) -> Starlette:
+    """The console of one workspace, to be served on loopback behind the front door.
+
+    >>> from pathlib import Path
+    >>> from starlette.testclient import TestClient
+    >>> TestClient(create_app(Path("/nowhere"))).get("/").status_code
+    404
+    """
+    desk = Desk(workspace_path)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        desk.close()
+
+    app = Starlette(
+        routes=[
+            *overview.routes(),
+            *people.routes(),
+            *person.routes(),
+            *journeys.routes(),
+            *live.routes(),
+            *planted.routes(),
+            Route("/favicon.ico", _favicon),
+            Mount("/static", StaticFiles(directory=str(files("ariane.console").joinpath("static")))),
+        ],
+        middleware=[Middleware(Guard)],
+        exception_handlers={ArianeError: _told, HTTPException: _missing, Exception: _broken},
+        lifespan=lifespan,
+    )
+    app.state.desk = desk
+    return app
+
+
+def _favicon(_request: Request) -> Response:
+    mark = files("ariane.console").joinpath("static", "mark.svg").read_bytes()
+    return Response(mark, media_type="image/svg+xml", headers={"Cache-Control": "max-age=86400"})
+
+
+def _show(request: Request, status: int, headline: str, what: str, next_step: str = "") -> Response:
+    desk: Desk = request.app.state.desk
+    asked = asking.read(request)
+    tongue = desk.tongue(asked.lang)
+    problem = Problem(status, tongue._(headline), what, next_step)
+    if asked.is_htmx:
+        return render.part(desk, asked, "problem.html", problem)
+    return render.page(desk, asked, "error.html", problem, title=tongue._(headline), status=status)
+
+
+def _told(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ArianeError)
+    headline = "This could not be read"
+    if isinstance(error, NotFound):
+        headline = "Nothing stands here"
+    elif isinstance(error, Transient):
+        headline = "Ariane is starting"
+    next_step = error.next_step or (f"Allowed: {error.allowed}." if error.allowed else "")
+    return _show(request, error.status, headline, error.what, next_step)
+
+
+def _missing(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    desk: Desk = request.app.state.desk
+    tongue = desk.tongue(asking.read(request).lang)
+    if error.status_code == 404:
+        return _show(request, 404, "The thread ends here", tongue._("No screen has this address."))
+    return _show(request, error.status_code, "This could not be read", error.detail)
+
+
+def _broken(request: Request, error: Exception) -> Response:
+    """An error of ours: the traceback goes to the log (Starlette raises it again), the page says so plainly."""
+    desk: Desk = request.app.state.desk
+    tongue = desk.tongue(asking.read(request).lang)
+    said = tongue._("Ariane failed to draw this screen. Nothing was lost; the log of the console says what happened.")
+    return _show(request, 500, "Something broke", said, tongue._("Try again, and run 'ariane doctor' if it stays."))

@@ -1,0 +1,123 @@
+"""What every screen reads from: one workspace's stores and engine, and the answers already computed.
+
+An answer is a function of the lake's versions and its parameters, so it is kept until one of them changes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from ariane.console.tongue import Tongue
+from ariane.model import DAY
+from ariane.settings import Settings
+from ariane.store import DuckEngine, Stores
+
+Answer = TypeVar("Answer")
+
+KEPT_ANSWERS = 256
+REFRESH_S = 1.0
+
+
+class Extent(msgspec.Struct, frozen=True):
+    """How far the events reach: the first and last instant anyone lived, and how many events there are."""
+
+    first_us: int | None
+    last_us: int | None
+    n_events: int
+
+
+class Desk:
+    """One workspace, open for reading. Safe from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._stores: Stores | None = None
+        self._engine: DuckEngine | None = None
+        self._looked = 0.0
+        self._answers: OrderedDict[Hashable, Any] = OrderedDict()
+        self._working: dict[Hashable, threading.Lock] = {}
+
+    @property
+    def stores(self) -> Stores:
+        """Opened when first asked for. NotFound when there is no workspace, Conflict when a newer Ariane wrote it."""
+        with self._lock:
+            if self._stores is None:
+                self._stores = Stores(self.path)
+            return self._stores
+
+    @property
+    def settings(self) -> Settings:
+        return self.stores.settings
+
+    @property
+    def engine(self) -> DuckEngine:
+        """The engine over the lake's newest versions, looked up at most once a second."""
+        stores = self.stores
+        with self._lock:
+            if self._engine is None:
+                self._engine = DuckEngine(stores.lake)
+                self._looked = time.monotonic()
+            elif time.monotonic() - self._looked > REFRESH_S:
+                self._engine.refresh()
+                self._looked = time.monotonic()
+            return self._engine
+
+    def answer(self, key: Hashable, compute: Callable[[], Answer]) -> Answer:
+        """What `compute` gives on the lake as it is, computed once however many ask at the same time."""
+        full = (self.engine.versions(), key)
+        with self._lock:
+            if full in self._answers:
+                self._answers.move_to_end(full)
+                return self._answers[full]  # type: ignore[no-any-return]
+            lock = self._working.setdefault(full, threading.Lock())
+        with lock:
+            with self._lock:
+                if full in self._answers:
+                    return self._answers[full]  # type: ignore[no-any-return]
+            found = compute()
+            with self._lock:
+                self._answers[full] = found
+                self._working.pop(full, None)
+                while len(self._answers) > KEPT_ANSWERS:
+                    self._answers.popitem(last=False)
+            return found
+
+    def extent(self) -> Extent:
+        """When the events begin and end, leaving out bots and clocks that run ahead by more than a day."""
+        return self.answer("extent", self._extent)
+
+    def _extent(self) -> Extent:
+        events = self.engine.table("events")
+        ahead = int(time.time() * 1_000_000) + DAY
+        lived = events.filter(~events.is_bot & (events.occurred_us < ahead))
+        asked = lived.aggregate(first=lived.occurred_us.min(), last=lived.occurred_us.max(), n=lived.count())
+        row = self.engine.run(asked).to_pylist()[0]
+        return Extent(row["first"], row["last"], row["n"])
+
+    @property
+    def truth(self) -> Path | None:
+        """Where a demo keeps what it planted; None in a workspace of one's own."""
+        folder = self.path / "truth"
+        return folder if (folder / "frictions.parquet").exists() else None
+
+    def tongue(self, lang: str) -> Tongue:
+        try:
+            return Tongue(lang, self.settings.timezone)
+        except Exception:  # noqa: BLE001 - an error page must be readable without a workspace
+            return Tongue(lang)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._engine is not None:
+                self._engine.close()
+            if self._stores is not None:
+                self._stores.close()
+            self._engine = self._stores = None

@@ -1,0 +1,130 @@
+"""A person's identifiers as a small picture: the strongest in the middle, what it is tied to around it.
+
+The layout is a radial tree (Wills 1999): a breadth-first tree from the middle, each branch given room by its leaves.
+It is a function of the evidence alone, so the same person is always drawn the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import cos, pi, sin
+
+import msgspec
+
+RING = 118.0
+STAGGER = 30.0
+MOST = 60
+MARGIN = 62.0
+
+
+class Node(msgspec.Struct, frozen=True):
+    """A drawn identifier."""
+
+    x: float
+    y: float
+    r: float
+    key: str
+    hub: bool
+    off: bool
+    anchor: str
+    label_x: float
+    label_y: float
+
+
+class Link(msgspec.Struct, frozen=True):
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    strong: bool
+    off: bool
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """The nodes, the lines, the box they fit in, and how many identifiers did not."""
+
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...]
+    box: str
+    n_left_out: int
+
+
+def picture(keys: Sequence[str], ties: Iterable[tuple[str, str, bool, bool]], off: frozenset[str] = frozenset()) -> Picture:
+    """Lay out identifiers (strongest first) and their ties (a, b, strong, live). `off` stand alone.
+
+    >>> drawn = picture(["u", "a", "b"], [("u", "a", True, True), ("u", "b", False, True)])
+    >>> len(drawn.nodes), len(drawn.links), (drawn.nodes[0].x, drawn.nodes[0].y)
+    (3, 2, (0.0, 0.0))
+    """
+    shown = list(keys[:MOST])
+    held = set(shown)
+    lines = [tie for tie in ties if tie[0] in held and tie[1] in held]
+    children = _tree(shown, lines)
+    places = _places(shown, children)
+    nodes = tuple(_node(key, places[key], key == shown[0], key in off) for key in shown)
+    at = {node.key: node for node in nodes}
+    links = tuple(Link(at[a].x, at[a].y, at[b].x, at[b].y, strong, not live) for a, b, strong, live in lines)
+    left, right = min(n.x for n in nodes) - MARGIN - 40, max(n.x for n in nodes) + MARGIN + 40
+    top, low = min(n.y for n in nodes) - MARGIN * 0.6, max(n.y for n in nodes) + MARGIN * 0.6
+    return Picture(nodes, links, f"{left:.0f} {top:.0f} {right - left:.0f} {low - top:.0f}", len(keys) - len(shown))
+
+
+def _tree(keys: list[str], ties: list[tuple[str, str, bool, bool]]) -> dict[str, list[str]]:
+    """Breadth first from the strongest, over live ties before others; what nothing reaches hangs on the middle."""
+    near: dict[str, list[str]] = {key: [] for key in keys}
+    for a, b, _, _ in sorted(ties, key=lambda tie: not tie[3]):
+        near[a].append(b)
+        near[b].append(a)
+    rank = {key: place for place, key in enumerate(keys)}
+    children: dict[str, list[str]] = {key: [] for key in keys}
+    reached, queue = {keys[0]}, [keys[0]]
+    while queue or len(reached) < len(keys):
+        if not queue:
+            lost = next(key for key in keys if key not in reached)
+            children[keys[0]].append(lost)
+            reached.add(lost)
+            queue.append(lost)
+        here = queue.pop(0)
+        for other in sorted(set(near[here]), key=rank.__getitem__):
+            if other not in reached:
+                reached.add(other)
+                children[here].append(other)
+                queue.append(other)
+    return children
+
+
+def _places(keys: list[str], children: dict[str, list[str]]) -> dict[str, tuple[float, float, float, float]]:
+    """(x, y, direction, depth) of each key."""
+    leaves: dict[str, float] = {}
+
+    def weigh(key: str) -> float:
+        leaves[key] = max(1.0, sum(weigh(child) for child in children[key]))
+        return leaves[key]
+
+    weigh(keys[0])
+    places = {keys[0]: (0.0, 0.0, 0.0, 0.0)}
+
+    def lay(key: str, start: float, width: float, depth: int) -> None:
+        at = start
+        crowded = width / max(1, len(children[key])) * RING * depth < 46
+        for number, child in enumerate(children[key]):
+            share = width * leaves[child] / leaves[key]
+            direction = at + share / 2
+            radius = RING * depth + (STAGGER if crowded and number % 2 else 0.0)
+            places[child] = (radius * cos(direction) * 1.25, radius * sin(direction), direction, float(depth))
+            lay(child, at, share, depth + 1)
+            at += share
+
+    lay(keys[0], -pi / 2, 2 * pi, 1)
+    return places
+
+
+def _node(key: str, place: tuple[float, float, float, float], hub: bool, off: bool) -> Node:
+    x, y, direction, _ = place
+    r = 19.0 if hub else 13.0
+    if hub:
+        return Node(x, y, r, key, True, off, "middle", x, y + 34)
+    side = cos(direction)
+    if abs(side) < 0.35:
+        return Node(x, y, r, key, False, off, "middle", x, y + (27 if sin(direction) > 0 else -19))
+    return Node(x, y, r, key, False, off, "start" if side > 0 else "end", x + (18 if side > 0 else -18), y + 4)

@@ -1,0 +1,89 @@
+"""The journey measured for a URL: its map now and before, its tiles, and what it rests on in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ariane import journeys
+from ariane.console import figures, reading
+from ariane.console.asked import Asked
+from ariane.console.desk import Desk
+from ariane.console.words import N_
+from ariane.model import Interval
+
+if TYPE_CHECKING:
+    from ariane.journeys.map import JourneyMap
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """A map, and how many persons and events there were in all (on the journey or not), now and before."""
+
+    map: JourneyMap
+    n_persons: int
+    n_persons_before: int | None
+
+
+def measure(desk: Desk, asked: Asked) -> Measured:
+    """Measure the workspace's journey in the URL's period and segment, against the period before where there is one."""
+    from ariane.console import findings
+
+    period = reading.period_of(desk, asked)
+    compares = asked.compares and asked.range != "all" and _had_before(desk, asked)
+
+    def compute() -> Measured:
+        journey = reading.journey_of(desk)
+        now = reading.population_of(desk, asked, period)
+        before = reading.population_of(desk, asked, period.before()) if compares else None
+        hurting = [finding.step for finding in findings.found(desk, asked)]
+        drawn = journeys.journey_map(
+            now, journey, compare=before, friction_steps=hurting, minimum=desk.settings.minimum_cell
+        )
+        return Measured(drawn, now.n_persons(), before.n_persons() if before else None)
+
+    return desk.answer(("map", period, asked.segment, compares), compute)
+
+
+def _had_before(desk: Desk, asked: Asked) -> bool:
+    """Whether events reach back over at least half of the period before."""
+    period, first = reading.period_of(desk, asked), desk.extent().first_us
+    before = period.before()
+    if first is None or before.since_us is None or before.until_us is None:
+        return False
+    return first <= (before.since_us + before.until_us) // 2
+
+
+def tiles(desk: Desk, asked: Asked, measured: Measured) -> list[figures.Figure]:
+    """Persons, then the journey's own figures."""
+    tongue = desk.tongue(asked.lang)
+    weeks = next((kpi.weekly for kpi in measured.map.kpis if kpi.key == "conversion"), ())
+    look = figures.Look(N_("Persons"), why=N_("Persons with at least one event in the period"))
+    known = Interval(float(measured.n_persons), None, None, measured.n_persons)
+    before = None
+    if measured.n_persons_before is not None:
+        before = Interval(float(measured.n_persons_before), None, None, measured.n_persons_before)
+    said = figures.figure(tongue, "persons", look, known, before, [float(week.n) for week in weeks], None)
+    on_it = tongue.n_("%(n)s on this journey", "%(n)s on this journey", measured.map.n_persons)
+    return [msgspec.structs.replace(said, basis=on_it), *figures.of_kpis(tongue, measured.map.kpis)]
+
+
+def subtitle(desk: Desk, asked: Asked) -> str:
+    """The period and the segment, said."""
+    tongue = desk.tongue(asked.lang)
+    period = reading.period_of(desk, asked)
+    if period.since_us is None or period.until_us is None:
+        return ""
+    said = tongue.span(period.since_us, period.until_us)
+    return f"{said} · {reading.segment_name(desk, asked)}" if asked.segment else said
+
+
+def held(desk: Desk, asked: Asked, drawn: JourneyMap) -> str:
+    """How many persons consent held back from these numbers."""
+    tongue = desk.tongue(asked.lang)
+    said = tongue.n_(
+        "%(n)s person held back by consent: counted here, in none of these numbers",
+        "%(n)s persons held back by consent: counted here, in none of these numbers",
+        drawn.n_held_back,
+    )
+    return f"{said} · {tongue._('purpose')}: {tongue._('measurement')}"

@@ -1,0 +1,83 @@
+"""The newest of the log: the last records of every partition, and those that follow."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ariane import ingest
+from ariane.errors import InputError
+from ariane.model import Event
+from ariane.store import SegmentLog
+
+BACK_BYTES = 96 * 1024
+FORWARD_BYTES = 1024 * 1024
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """One record of the log as it came in. `event` is None when it could not be read; `refused` says why it is not
+    quite an event."""
+
+    received_us: int
+    source: str
+    name: str
+    event: Event | None
+    refused: str
+
+
+class Reason(msgspec.Struct, frozen=True, rename="camel"):
+    """The part of a record that says what is wrong with it."""
+
+    source: str = ""
+    event: str | None = None
+    type: str = ""
+    received_us: int = 0
+    invalid: str | None = None
+
+
+_reason = msgspec.json.Decoder(Reason)
+
+
+def arrival(payload: bytes) -> Arrival:
+    """Read one record, whatever it holds.
+
+    >>> arrival(b'{"source":"web","messageId":"1","type":"track","receivedUs":5,"invalid":"No event name."}').refused
+    'No event name.'
+    """
+    try:
+        told = _reason.decode(payload)
+    except msgspec.DecodeError as error:
+        return Arrival(0, "", "", None, str(error))
+    name = told.event or told.type
+    try:
+        event = ingest.read(payload)
+    except (InputError, msgspec.DecodeError) as error:
+        return Arrival(told.received_us, told.source, name, None, told.invalid or str(error))
+    return Arrival(told.received_us, told.source, event.name or name, event, told.invalid or "")
+
+
+class Tail:
+    """A reader that stands at the end of every partition. Each stream of the screen has its own."""
+
+    def __init__(self, log: SegmentLog) -> None:
+        self.log = log
+        self.at = {partition: log.end(partition) for partition in log.partitions()}
+
+    def recent(self, most: int) -> list[Arrival]:
+        """The last records there are, newest first."""
+        found: list[Arrival] = []
+        for partition, end in self.at.items():
+            begin = max(self.log.start(partition), end - BACK_BYTES)
+            batch = self.log.read(partition, begin, BACK_BYTES)
+            found += [arrival(record.payload) for record in batch.records[-most:]]
+        return sorted(found, key=lambda one: one.received_us, reverse=True)[:most]
+
+    def fresh(self, most: int) -> tuple[list[Arrival], int]:
+        """What has arrived since the last call, the newest `most` of it in order, and how many there were."""
+        found: list[Arrival] = []
+        total = 0
+        for partition in self.log.partitions():
+            batch = self.log.read(partition, self.at.get(partition, 0), FORWARD_BYTES)
+            self.at[partition] = batch.next_offset
+            total += len(batch.records)
+            found += [arrival(record.payload) for record in batch.records[-most:]]
+        return sorted(found, key=lambda one: one.received_us)[-most:], total

@@ -1,0 +1,1 @@
+"""The screens, one a file: each reads the rooms' faces into a typed context and names its template."""
