@@ -133,7 +133,7 @@ def _profiles(path: Path, job: Job, persons: set[str]) -> Iterator[Record]:
 
 def _transcript(path: Path, job: Job, offers: dict[str, _Known], persons: set[str]) -> Iterator[Record]:
     counts: Counter[str] = Counter()
-    by_channels: dict[str, Counter[str]] = {}
+    by_channels: Counter[tuple[str, str]] = Counter()
     seen: Counter[str] = Counter()
     places: Counter[int] = Counter()
     n_duplicates = 0
@@ -153,7 +153,7 @@ def _transcript(path: Path, job: Job, offers: dict[str, _Known], persons: set[st
         offer_id = line.value.offer_id or line.value.spaced
         offer = offers.get(offer_id or "")
         if offer is not None:
-            by_channels.setdefault(offer.channels, Counter())[line.event] += 1
+            by_channels[offer.channels, line.event] += 1
         yield Record(
             source=job.source,
             message_id=message_id,
@@ -178,14 +178,14 @@ def _properties(
     return said if line.value.reward is None else {**said, "reward": line.value.reward}
 
 
-def _figures(job: Job, counts: Counter[str], by_channels: dict[str, Counter[str]], n_persons: int) -> None:
+def _figures(job: Job, counts: Counter[str], by_channels: Counter[tuple[str, str]], n_persons: int) -> None:
     figures = job.tally.figures
     figures.update({event: counts[event] for event in NAMES})
     figures["persons"] = n_persons
     figures["exact duplicates, kept"] = job.tally.n_duplicates
-    for channels, events in sorted(by_channels.items()):
-        if events["offer received"]:
-            figures[f"view rate, {channels}"] = events["offer viewed"] / events["offer received"]
+    for channels in sorted({channels for channels, event in by_channels if event == "offer received"}):
+        viewed, received = by_channels[channels, "offer viewed"], by_channels[channels, "offer received"]
+        figures[f"view rate, {channels}"] = viewed / received
 
 
 @lru_cache(4)
