@@ -132,7 +132,7 @@ def _read(folder: Path, offset: int, max_bytes: int) -> Batch:
 
 
 def _block(path: Path, position: int, available: int, max_bytes: int) -> bytes:
-    """Whole lines from `position`, about `max_bytes` and at least one; at the end of what there is, whatever is left."""
+    """Whole lines from `position`: about `max_bytes`, at least one; at the end of what there is, whatever is left."""
     with path.open("rb", buffering=0) as file:
         block = os.pread(file.fileno(), min(available, max(max_bytes, 1)), position)
         while len(block) < available and b"\n" not in block:
