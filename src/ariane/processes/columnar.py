@@ -14,16 +14,18 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ariane.consent import tables as consent_tables
-from ariane.identity import identify, rules_of
+from ariane.identity import rules_of
+from ariane.identity.identifying import subject_key
 from ariane.identity import tables as identity_tables
 from ariane.identity.rules import Rules
 from ariane.ingest import columns_of, read
-from ariane.model import DAY, Event, key_of
+from ariane.model import DAY, Event
 from ariane.processes.stream import CONSUMER, duplicates
 from ariane.settings import Settings
 from ariane.store import Stores, schema_of
 
 BATCH_BYTES = 64 << 20
+PREFIXES = ("prop_", "ctx_")
 _text = msgspec.json.Encoder(order=None).encode
 
 
@@ -54,52 +56,56 @@ def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
     with stores.state.read() as conn:
         window = (duplicates.c.partition == partition) & duplicates.c.offset.between(offset, position)
         repeated = set(conn.execute(sa.select(duplicates.c.offset).where(window)).scalars())
-    rules, settings = rules_of(stores.path), stores.settings
-    fresh = (record for record in records if record.offset not in repeated)
-    rows = [row_of(read(record.payload), rules, settings, partition, record.offset) for record in fresh]
-    table = to_arrow(rows, stores.settings.properties)
+    rules = rules_of(stores.path)
+    events = [(record.offset, read(record.payload)) for record in records if record.offset not in repeated]
+    table = to_arrow(events, rules, stores.settings, partition)
     stores.lake.append("events", table, partition_by=["event_on"], progress={partition: position})
-    return len(rows)
+    return len(events)
 
 
-def row_of(event: Event, rules: Rules, settings: Settings, partition: str, offset: int) -> dict[str, Any]:
-    """One event as the lake keeps it."""
-    named = identify(event, rules)
-    row: dict[str, Any] = columns_of(event, settings.properties, settings.currency)
-    row |= {
-        "event_id": event.event_id,
-        "message_id": event.message_id,
-        "source": event.source,
-        "type": event.type,
-        "event": event.name,
-        "channel": event.channel,
-        "occurred_us": event.occurred_us,
-        "received_us": event.received_us,
-        "event_on": event.occurred_us // DAY,
-        "anonymous_id": event.anonymous_id,
-        "user_id": event.user_id,
-        "subject_key": named[0].key if named else key_of("event", event.event_id),
-        "is_bot": event.is_bot,
-        "properties": _text(event.properties).decode(),
-        "context": _text(event.context).decode(),
-        "log_partition": partition,
-        "log_offset": offset,
-    }
-    return row
+def to_arrow(events: list[tuple[int, Event]], rules: Rules, settings: Settings, partition: str) -> pa.Table:
+    """Events (with their offsets in `partition`) as the lake keeps them, sorted by day, subject and time, so that one
+    person's rows lie together.
 
-
-def to_arrow(rows: list[dict[str, Any]], properties: dict[str, str]) -> pa.Table:
-    """Rows as an Arrow table of the lake's shape, sorted by subject and time so that one person's rows lie together."""
-    schema = schema_of("events", properties)
-    columns = []
-    for field in schema:
-        values = [row.get(field.name) for row in rows]
-        if field.type == pa.date32():
-            columns.append(pa.array(values, pa.int32()).cast(pa.date32()))
-        else:
-            columns.append(pa.array(values, field.type))
-    table = pa.Table.from_arrays(columns, schema=schema)
+    Most registered properties are absent from most events: only what is there is touched.
+    """
+    schema = schema_of("events", settings.properties)
+    registered: dict[str, list[Any]] = {name: [None] * len(events) for name in schema.names if name.startswith(PREFIXES)}
+    for place, (_, event) in enumerate(events):
+        for name, value in columns_of(event, settings.properties, settings.currency).items():
+            if value is not None:
+                registered[name][place] = value
+    columns = base_columns(events, rules, partition) | registered
+    arrays = [_array(columns[field.name], field.type) for field in schema]
+    table = pa.Table.from_arrays(arrays, schema=schema)
     return table.sort_by([("event_on", "ascending"), ("subject_key", "ascending"), ("occurred_us", "ascending")])
+
+
+def base_columns(events: list[tuple[int, Event]], rules: Rules, partition: str) -> dict[str, list[Any]]:
+    """The columns every event has."""
+    return {
+        "event_id": [event.event_id for _, event in events],
+        "message_id": [event.message_id for _, event in events],
+        "source": [event.source for _, event in events],
+        "type": [event.type for _, event in events],
+        "event": [event.name for _, event in events],
+        "channel": [event.channel for _, event in events],
+        "occurred_us": [event.occurred_us for _, event in events],
+        "received_us": [event.received_us for _, event in events],
+        "event_on": [event.occurred_us // DAY for _, event in events],
+        "anonymous_id": [event.anonymous_id for _, event in events],
+        "user_id": [event.user_id for _, event in events],
+        "subject_key": [subject_key(event, rules) for _, event in events],
+        "is_bot": [event.is_bot for _, event in events],
+        "properties": [_text(event.properties).decode() for _, event in events],
+        "context": [_text(event.context).decode() for _, event in events],
+        "log_partition": [partition] * len(events),
+        "log_offset": [offset for offset, _ in events],
+    }
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    return pa.array(values, pa.int32()).cast(kind) if kind == pa.date32() else pa.array(values, kind)
 
 
 def export(stores: Stores) -> bool:
