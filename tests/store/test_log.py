@@ -1,4 +1,4 @@
-"""What the log promises: acknowledged is on disk, damage costs one record, one writer, nothing read before it is safe."""
+"""What the log promises: acknowledged is on disk, damage costs one record, one writer, nothing read too early."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_every_acknowledged_record_survives_kill_9(tmp_path: Path) -> None:
         time.sleep(moments.uniform(0, 0.03))
         process.send_signal(signal.SIGKILL)
         rest, _ = process.communicate()
-        acknowledged += [line for line in (first + rest).decode().split("\n")[:-1]]
+        acknowledged += (first + rest).decode().split("\n")[:-1]
         log.writer("web-0").close()
     found, offset = [], 0
     while (batch := log.read("web-0", offset)).next_offset > offset:
