@@ -273,6 +273,13 @@ def test_a_json_array_and_a_false_parquet_are_refused(tmp_path: Path) -> None:
         dry_run("parquet", tmp_path / "views.parquet", mapping=mapped(tmp_path))
 
 
+def test_the_kind_decides_the_format_and_a_mapping_for_another_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "views.log").write_text('{"at": "2026-01-01", "who": "p"}')
+    assert dry_run("ndjson", tmp_path / "views.log", mapping=mapped(tmp_path)).n_events == 1
+    with pytest.raises(InputError, match=r"for csv, not ndjson"):
+        dry_run("ndjson", tmp_path / "views.log", mapping=mapped(tmp_path, 'format = "csv"\n' + PLAIN))
+
+
 def test_a_table_without_a_mapping_is_refused(tmp_path: Path) -> None:
     (tmp_path / "views.csv").write_text("a\n1")
     with pytest.raises(InputError, match="needs a mapping"):

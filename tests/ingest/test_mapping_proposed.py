@@ -27,6 +27,7 @@ def test_a_french_till_export(tmp_path: Path) -> None:
     assert mapping.user_id == "customer_id" and mapping.message_id == ("order_id",)
     assert mapping.identifiers == {"email": "email"} and mapping.decimal_comma
     assert rule.properties == {
+        "order_id": "order_id",
         "total": Field("total", type="number"),
         "qty": Field("qty", type="integer"),
         "code_postal": "code_postal",

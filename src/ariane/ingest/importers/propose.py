@@ -64,7 +64,7 @@ def propose_mapping(path: Path | str) -> Mapping:
     identifiers = _identifiers(left, who)
     event = next((name for name in left if _EVENT.fullmatch(name) and 0 < len(set(left[name])) <= 100), None)
     message = _message(left, len(sample), {*who, *identifiers.values()})
-    used = {*who, *identifiers.values(), event, *message}
+    used = {*who, *identifiers.values(), event}
     channel = next(
         (name for name, values in left.items() if values and {str(v) for v in values} <= set(CHANNELS)), None
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -36,14 +37,12 @@ class Unreadable(Exception):
         self.field, self.problem = field, problem
 
 
-def format_of(path: Path, mapping: Mapping | None = None) -> str:
-    """The format a mapping names, or the one the file's name tells. InputError when neither does.
+def format_of(path: Path) -> str:
+    """The format the file's name tells. InputError when it does not.
 
     >>> format_of(Path("sales.csv.gz"))
     'csv'
     """
-    if mapping is not None and mapping.format:
-        return mapping.format
     for ending in reversed(path.suffixes):
         if ending.lower()[1:] in ENDINGS:
             return ENDINGS[ending.lower()[1:]]
@@ -51,22 +50,28 @@ def format_of(path: Path, mapping: Mapping | None = None) -> str:
         "The name does not tell what the file holds.",
         where=str(path),
         allowed="csv, ndjson, parquet",
-        next_step="Set 'format' in the mapping.",
+        next_step="Give the file an ending that says it.",
     )
 
 
-def records(job: Job) -> Iterator[Record]:
-    """The records of a table under its mapping.
+def records(format: str, job: Job) -> Iterator[Record]:
+    """The records of a table in that format under its mapping.
 
-    Raises InputError when the mapping names a column the file does not have.
+    Raises InputError when there is no mapping, it is for another format, or it names a column the file does not have.
     """
     mapping = job.mapping
     if mapping is None:
         raise InputError(
             "A table needs a mapping.", where=str(job.path), next_step="Have one proposed, read it, and give it."
         )
+    if mapping.format not in ("", format):
+        raise InputError(
+            f"The mapping is for {mapping.format}, not {format}.",
+            where=str(job.path),
+            next_step=f"Import the file as {mapping.format}, or mend 'format' in the mapping.",
+        )
     columns, rows = read_rows(
-        job.path, job.tally, format=format_of(job.path, mapping), delimiter=mapping.delimiter, encoding=mapping.encoding
+        job.path, job.tally, format=format, delimiter=mapping.delimiter, encoding=mapping.encoding
     )
     if columns:
         _check_columns(mapping, columns, job.path)
@@ -245,6 +250,6 @@ def one_file(path: Path) -> list[Path]:
 
 
 TABLES = tuple(
-    Importer(kind, f"A {name} file with a mapping", one_file, records)
+    Importer(kind, f"A {name} file with a mapping", one_file, partial(records, kind))
     for kind, name in (("csv", "CSV"), ("ndjson", "NDJSON"), ("parquet", "Parquet"))
 )
