@@ -6,6 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ariane import identity
+from ariane.consent.deciding import decide_all
+from ariane.consent.receipts import Receipt
+from ariane.consent.stored import consents, receipts
 from ariane.identity.commands import lift_event, merge_event, restore_event, retract_event, split_event
 from ariane.identity.rules import Rules, _default_table, read_rules
 from ariane.identity.solving import Edge, Known, solve
@@ -31,10 +34,12 @@ def seen(draw: st.DrawFn) -> Event:
             number = {"email": f"e{n}@x.org", "caller_number": f"0612345{n:03}"}
             named[kind] = number.get(kind, f"{kind[0]}{n}")
     context = {}
-    if draw(st.integers(0, 3)) == 0:
+    if draw(st.booleans()):
         context["consent"] = {"categoryPreferences": {"marketing": draw(st.booleans())}}
     kind = draw(st.sampled_from(["track", "track", "identify"]))
-    return event(draw(st.integers(1, 60)), type=kind, channel=draw(st.sampled_from(["web", "app"])), context=context, **named)
+    return event(
+        draw(st.integers(1, 60)), type=kind, channel=draw(st.sampled_from(["web", "app"])), context=context, **named
+    )
 
 
 @st.composite
@@ -71,6 +76,19 @@ def test_any_order_and_any_batching_give_the_same_rows(history, random, sizes, o
     assert online.rows(rulings) == at_once.rows(rulings)
 
 
+def decided_anew(town: Town, person_of: dict[int, str]) -> list[tuple[object, ...]]:
+    """The consents these persons' receipts add up to."""
+    held: dict[str, list[Receipt]] = {}
+    names = [column.name for column in receipts.c]
+    for row in town.rows(receipts):
+        held.setdefault(person_of[row[0]], []).append(Receipt(**dict(zip(names, row, strict=True))))
+    return sorted(
+        (person, *slot, consent.said, consent.decided_us, consent.clash)
+        for person, each in held.items()
+        for slot, consent in decide_all(each, {}).items()
+    )
+
+
 @settings(max_examples=60, deadline=None)
 @given(HISTORY, st.lists(st.integers(1, 6), max_size=30), st.booleans())
 def test_online_is_what_solving_the_whole_evidence_gives(history, sizes, own_rules) -> None:
@@ -81,6 +99,7 @@ def test_online_is_what_solving_the_whole_evidence_gives(history, sizes, own_rul
     apart = [(row[0], row[1]) for row in online.rows(rulings) if row[2] == "separation" and row[3]]
     expected = {key: person.person_id for person in solve(known, live, apart, rules) for key in person.keys}
     assert {row[0]: row[5] for row in online.rows(identifiers, "version")} == expected
+    assert online.rows(consents, "version") == decided_anew(online, expected)
     before = online.standing()
     with online.state.begin() as conn:
         changes = identity.resolve_all(conn, rules)

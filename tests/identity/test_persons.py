@@ -33,7 +33,8 @@ def test_a_thread_across_devices_and_shops_is_one_person():
 def test_two_logins_on_one_browser_stay_two_persons_and_its_anonymous_events_are_nobodys():
     """Mautic joins Alice and Bob for ever (their contacts overwrite each other); RudderStack merges them."""
     t = town(
-        event(1, cookie="c"), event(2, type="identify", cookie="c", user_id="alice"), event(3, cookie="c", user_id="alice"),
+        event(1, cookie="c"),
+        event(2, type="identify", cookie="c", user_id="alice"), event(3, cookie="c", user_id="alice"),
         event(4, type="identify", cookie="c", user_id="bob"), event(5, cookie="c", user_id="bob"), event(6, cookie="c"),
     )  # fmt: skip
     assert t.groups() == {frozenset({"user_id:alice"}), frozenset({"user_id:bob"}), frozenset({"cookie:c"})}
@@ -112,7 +113,9 @@ def test_a_merge_keeps_the_oldest_id_whatever_came_first():
 
 
 def test_on_a_split_the_strongest_keeps_the_id():
-    t = town(event(1, cookie="c"), event(2, type="identify", user_id="ana", cookie="c"), event(3, cookie="c", device="d"))
+    t = town(
+        event(1, cookie="c"), event(2, type="identify", user_id="ana", cookie="c"), event(3, cookie="c", device="d")
+    )
     kept = t.person_of("cookie:c")
     t.absorb(command(9, split_event(ident("user_id:ana"), ident("cookie:c"), **NINA)))
     assert t.person_of("user_id:ana") == kept
@@ -132,7 +135,9 @@ def test_a_persons_split_overrules_all_evidence_and_a_merge_overrules_the_split(
 
 
 def test_retracting_the_one_wrong_login_frees_a_shared_cookie():
-    t = town(event(1, type="identify", cookie="c", user_id="alice"), event(2, type="identify", cookie="c", user_id="bob"))
+    t = town(
+        event(1, type="identify", cookie="c", user_id="alice"), event(2, type="identify", cookie="c", user_id="bob")
+    )
     assert frozenset({"cookie:c"}) in t.groups()
     t.absorb(command(5, retract_event(ident("cookie:c"), ident("user_id:bob"), **NINA)))
     assert t.together("cookie:c", "user_id:alice") and not t.together("cookie:c", "user_id:bob")
@@ -154,7 +159,8 @@ def test_bots_and_commands_are_nobody():
 @pytest.mark.parametrize(
     "value",
     ["anonymous", "Guest", "none", "null", "undefined", "0", "-1", "000-000", "true", "FALSE", "NaN", "[object Object]",
-     '"null"', "'undefined'", "", "   ", "x" * 201, "00000000-0000-0000-0000-000000000000", "distinct_id", "a\x00b", "\ud800"],
+     '"null"', "'undefined'", "", "   ", "x" * 201, "00000000-0000-0000-0000-000000000000", "distinct_id", "a\x00b",
+     "\ud800"],
 )  # fmt: skip
 def test_values_that_name_nobody(value):
     """The lists of Segment's identity settings and of PostHog's illegal distinct ids."""
@@ -180,11 +186,12 @@ def test_identifiers_come_strongest_first_from_everywhere_an_event_carries_them(
     e = event(
         1, cookie="c", device="d", user_id="7", email="a@x.org",
         properties={"caller_number": "0612345678", "friend_email": "f@x.org"},
-        context={"traits": {"loyalty_card": "L1"}, "externalIds": [{"id": "w1", "type": "wallet"}, {"id": "?", "type": "no"}, 3]},
+        context={"traits": {"loyalty_card": "L1"},
+                 "externalIds": [{"id": "w1", "type": "wallet"}, {"id": "?", "type": "no"}, 3]},
     )  # fmt: skip
     assert [str(each) for each in identity.identify(e)] == [
-        "user_id:7", "loyalty_card:L1", "email:a@x.org", "phone:+33612345678", "caller_number:+33612345678", "wallet:w1",
-        "cookie:c", "device:d",
+        "user_id:7", "loyalty_card:L1", "email:a@x.org", "phone:+33612345678", "caller_number:+33612345678",
+        "wallet:w1", "cookie:c", "device:d",
     ]  # fmt: skip
     assert subject_key(e) == ident("user_id:7").key
 

@@ -70,9 +70,7 @@ def decide_all(receipts: Iterable[Receipt], bases: Mapping[str, str]) -> dict[tu
             general.setdefault(receipt.purpose, []).append(receipt)
         else:
             special.setdefault((receipt.purpose, receipt.channel), []).append(receipt)
-    found = {
-        (purpose, ANY_CHANNEL): decide(each, bases.get(purpose, "consent")) for purpose, each in general.items()
-    }
+    found = {(purpose, ANY_CHANNEL): decide(each, bases.get(purpose, "consent")) for purpose, each in general.items()}
     for (purpose, channel), each in special.items():
         found[purpose, channel] = decide([*each, *general.get(purpose, [])], bases.get(purpose, "consent"))
     return found

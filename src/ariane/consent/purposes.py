@@ -8,14 +8,13 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from ariane.errors import ConsentError, InputError
-from ariane.model import Purpose
 
 Basis = Literal["contract", "legitimate_interest", "consent"]
 BASES: tuple[Basis, ...] = get_args(Basis)
 """contract: needed to serve the person, always allowed. legitimate_interest: allowed until the person objects.
 consent: allowed once the person said yes, and until they say no."""
 
-PURPOSE_BASES: Mapping[Purpose, Basis] = {
+PURPOSE_BASES: Mapping[str, Basis] = {
     "service": "contract",
     "measurement": "legitimate_interest",
     "personalisation": "consent",

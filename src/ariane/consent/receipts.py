@@ -15,7 +15,8 @@ CATEGORIES: Mapping[str, str] = {
     "analytics": "measurement", "performance": "measurement", "statistics": "measurement", "c0002": "measurement",
     "functional": "personalisation", "preferences": "personalisation", "personalization": "personalisation",
     "c0003": "personalisation",
-    "advertising": "marketing", "targeting": "marketing", "ads": "marketing", "social": "marketing", "c0004": "marketing",
+    "advertising": "marketing", "targeting": "marketing", "ads": "marketing", "social": "marketing",
+    "c0004": "marketing",
     "datasharing": "sharing", "saleofinfo": "sharing", "thirdparty": "sharing",
     "crossdevice": "cross_device", "surveys": "research",
 }  # fmt: skip
@@ -60,18 +61,19 @@ def receipts_of(
     explicit = event.name in EXPLICIT or event.name == PREFERENCE_EVENT
     if said is None and not explicit:
         return
-    base = {"subject_key": subject_key, "at_us": event.occurred_us, "first_us": event.occurred_us}
-    origin = {"event_id": event.event_id, "source": event.source, "strong": strong}
+    at, slot = event.occurred_us, event.event_id if explicit else ""
     version = _text(event.properties.get("text_version")) if explicit else ""
-    slot = event.event_id if explicit else ""
+
+    def receipt(purpose: str, channel: str, granted: bool) -> Receipt:
+        return Receipt(
+            subject_key=subject_key, purpose=purpose, channel=channel, granted=granted, at_us=at, first_us=at,
+            event_id=event.event_id, source=event.source, slot=slot, text_version=version, strong=strong,
+        )  # fmt: skip
+
     if event.name in EXPLICIT:
         purpose = _purpose(event.properties.get("purpose"), categories)
         if purpose is not None:
-            channel = _text(event.properties.get("channel"))
-            granted = EXPLICIT[event.name]
-            yield Receipt(
-                purpose=purpose, channel=channel, granted=granted, slot=slot, text_version=version, **base, **origin
-            )
+            yield receipt(purpose, _text(event.properties.get("channel")), EXPLICIT[event.name])
         return
     preferences = said.get("categoryPreferences") if isinstance(said, dict) else None
     if not isinstance(preferences, dict) and explicit:
@@ -85,7 +87,7 @@ def receipts_of(
             # Two categories may speak of one purpose: only a yes to both is a yes.
             answers[purpose] = granted and answers.get(purpose, True)
     for purpose, granted in answers.items():
-        yield Receipt(purpose=purpose, granted=granted, slot=slot, text_version=version, **base, **origin)
+        yield receipt(purpose, ANY_CHANNEL, granted)
 
 
 def _purpose(name: object, categories: Mapping[str, str] | None) -> str | None:

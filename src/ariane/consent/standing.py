@@ -22,6 +22,9 @@ _RECEIPT = (
 )  # fmt: skip
 
 
+Slot = tuple[int, str, str, bool, str]
+
+
 class Membership(Protocol):
     """Who holds which identifiers, after a batch: what identity says of it, in plain data."""
 
@@ -47,7 +50,7 @@ def absorb(
     `changes` is what identity said of the same events, in the same transaction. `categories` maps the workspace's own
     category names to purposes.
     """
-    given: dict[tuple[Any, ...], Receipt] = {}
+    given: dict[Slot, Receipt] = {}
     for event, subject in zip(events, changes.subjects, strict=True):
         if subject is not None:
             for receipt in receipts_of(event, *subject, categories):
@@ -66,13 +69,13 @@ def _joined(one: Receipt, other: Receipt) -> Receipt:
     return Receipt(**values | {"first_us": min(one.first_us, other.first_us)})
 
 
-def _keep(conn: sa.Connection, given: dict[tuple[Any, ...], Receipt]) -> bool:
+def _keep(conn: sa.Connection, given: dict[Slot, Receipt]) -> bool:
     """Store receipts; whether any says something new."""
     if not given:
         return False
     statement = sa.select(*[receipts.c[name] for name in _RECEIPT])
     for row in State.select_in(conn, statement, receipts.c.subject_key, {slot[0] for slot in given}):
-        slot = tuple(row[:5])
+        slot: Slot = (row[0], row[1], row[2], row[3], row[4])
         if slot in given:
             old = Receipt(**dict(zip(_RECEIPT, row, strict=True)))
             joined = _joined(old, given[slot])
@@ -165,6 +168,5 @@ def tables(conn: sa.Connection) -> dict[str, pa.Table]:
     schema = schema_of("consents")
     statement = sa.select(*[consents.c[name] for name in schema.names]).order_by(*consents.primary_key)
     rows = conn.execute(statement).fetchall()
-    columns = list(zip(*rows, strict=True)) if rows else [[] for _ in schema]
-    arrays = [pa.array(list(column), field.type) for column, field in zip(columns, schema, strict=True)]
+    arrays = [pa.array([row[at] for row in rows], field.type) for at, field in enumerate(schema)]
     return {"consents": pa.Table.from_arrays(arrays, schema=schema)}

@@ -1,4 +1,4 @@
-"""Takes events in, batch by batch, in the caller's transaction, and keeps persons as the whole evidence would have them."""
+"""Takes events in, batch by batch, in the caller's transaction; persons stay as the whole evidence would have them."""
 
 from __future__ import annotations
 
@@ -69,8 +69,7 @@ def absorb(conn: sa.Connection, events: Sequence[Event], rules: Rules | None = N
     _write_identifiers(conn, rows, batch, fresh, settled, version)
     gone = _write_persons(conn, rows, batch, settled, rules, version)
     _write_statuses(conn, settled, version)
-    changed = {person.person_id: person.keys for person in settled.persons if not settled.moved.isdisjoint(person.keys)}
-    return Changes(version, batch.subjects, changed, frozenset(gone))
+    return Changes(version, batch.subjects, settled.changed(), frozenset(gone))
 
 
 def resolve_all(conn: sa.Connection, rules: Rules | None = None) -> Changes:
@@ -94,8 +93,7 @@ def resolve_all(conn: sa.Connection, rules: Rules | None = None) -> Changes:
     _write_identifiers(conn, rows, batch, set(), settled, version)
     gone = _write_persons(conn, rows, batch, settled, rules, version)
     _write_statuses(conn, settled, version)
-    changed = {person.person_id: person.keys for person in settled.persons if not settled.moved.isdisjoint(person.keys)}
-    return Changes(version, [], changed, frozenset(gone))
+    return Changes(version, [], settled.changed(), frozenset(gone))
 
 
 def _see(rows: dict[int, Row], batch: Gathered, rules: Rules) -> tuple[set[int], set[int]]:
@@ -294,7 +292,9 @@ def _add_to_persons(
             one[:] = min(one[0], seen.first_us), max(one[1], seen.last_us), one[2] + seen.n_events
     if not added:
         return
-    p, first, last = persons.c, sa.bindparam("first"), sa.bindparam("last")
+    p = persons.c
+    first = sa.bindparam("first", type_=sa.BigInteger)
+    last = sa.bindparam("last", type_=sa.BigInteger)
     statement = (
         sa.update(persons)
         .where(p.person_id == sa.bindparam("of"))

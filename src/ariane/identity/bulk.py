@@ -22,14 +22,18 @@ def fetch(
     return rows
 
 
-def write(conn: sa.Connection, statement: sa.Insert | sa.Update, names: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+def write(
+    conn: sa.Connection, statement: sa.Insert | sa.Update, names: Sequence[str], rows: list[tuple[Any, ...]]
+) -> None:
     """Execute an insert or update once a row; `names` are its bound parameters, in the order of each row's values.
 
     Values go to the driver as they are: numbers, text and booleans only.
     """
     if not rows:
         return
-    compiled = statement.compile(dialect=conn.dialect, column_keys=list(names) if isinstance(statement, sa.Insert) else None)
+    compiled = statement.compile(
+        dialect=conn.dialect, column_keys=list(names) if isinstance(statement, sa.Insert) else None
+    )
     if compiled.positional:
         order = [names.index(name) for name in compiled.positiontup or ()]
         if order != list(range(len(names))):

@@ -40,7 +40,8 @@ class Ruling(NamedTuple):
 def merge_event(a: Identifier, b: Identifier, *, actor: str, at: str, reason: str = "") -> dict[str, Any]:
     """These two identifiers are one person. A payload for the ingest of source `_ariane`; `at` is ISO 8601.
 
-    >>> payload = merge_event(Identifier("email", "a@b.fr"), Identifier("user_id", "7"), actor="nina", at="2026-01-02T03:04:05Z")
+    >>> a, b = Identifier("email", "a@b.fr"), Identifier("user_id", "7")
+    >>> payload = merge_event(a, b, actor="nina", at="2026-01-02T03:04:05Z")
     >>> payload["event"], payload["properties"]["a"], payload["properties"]["b"]
     ('Persons Merged', 'email:a@b.fr', 'user_id:7')
     """

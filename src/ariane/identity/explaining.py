@@ -1,4 +1,4 @@
-"""Why two identifiers are one person, or are not, in evidence and in words; and what taking evidence back would undo."""
+"""Why two identifiers are one person or are not, in evidence and in words; what taking evidence back would undo."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def what_would_leave(
     for person_id in {one.person_id, other.person_id}:
         consent.require(conn, permit, person_id)
     rows: dict[int, Row] = {}
-    load_rows(conn, identifiers.c.component, {one.component, other.component} - {None}, rows)
+    load_rows(conn, identifiers.c.component, {one.component, other.component}, rows)
     pair = {a.key, b.key}
     kept = [
         Edge(tie.a.key, tie.b.key, tie.rule, tie.first_us)
@@ -151,7 +151,7 @@ def _solved(conn: sa.Connection, rows: dict[int, Row], kept: list[Edge], rules: 
     outside = {end for edge in kept for end in (edge.a, edge.b)} - rows.keys()
     kinds = {key: row.kind for key, row in rows.items() if row.status != "blocked"}
     i = identifiers.c
-    kinds |= {key: kind for key, kind in fetch(conn, sa.select(i.key, i.kind), i.key, outside)}
+    kinds.update((key, kind) for key, kind in fetch(conn, sa.select(i.key, i.kind), i.key, outside))
     shared = shared_among(kinds, kept, rules)
     known = {key: Known(key, row.kind, row.first_us, row.status == "blocked") for key, row in rows.items()}
     inner = [edge for edge in kept if edge.a in rows and edge.b in rows]
@@ -197,8 +197,8 @@ _BECAUSE = {
         "shared_a": "{a} est partagé par plusieurs personnes : il ne relie personne.",
         "shared_b": "{b} est partagé par plusieurs personnes : il ne relie personne.",
         "separated": "{a} et {b} ont été séparés à la main.",
-        "limit": "Une même personne aurait eu plus d'identifiants d'un type que les règles ne le permettent : l'indice le "
-        "plus faible a été refusé.",
+        "limit": "Une même personne aurait eu plus d'identifiants d'un type que les règles ne le permettent : l'indice "
+        "le plus faible a été refusé.",
         "no_evidence": "Rien ne relie {a} à {b}.",
     },
 }  # fmt: skip

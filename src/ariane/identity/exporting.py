@@ -14,7 +14,7 @@ def tables(conn: sa.Connection) -> dict[str, pa.Table]:
     i, p, e = identifiers.c, persons.c, edges.c
     a, b = identifiers.alias("one"), identifiers.alias("other")
 
-    def named(of: sa.Alias) -> sa.ColumnElement[str]:
+    def named(of: sa.FromClause) -> sa.ColumnElement[str]:
         return of.c.kind + ":" + of.c.value
 
     statements = {

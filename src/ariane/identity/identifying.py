@@ -31,8 +31,9 @@ def identify(event: Event, rules: Rules | None = None) -> tuple[Identifier, ...]
     They come from `user_id`, `anonymous_id` (kind cookie), `context.device.id`, `context.externalIds`, and the keys
     named like a kind in the traits and properties. Values that name nobody (`null`, `anonymous`, zeros) are left out.
 
-    >>> event = Event(event_id="e", message_id="m", source="web", type="identify", name="", channel="web", occurred_us=0,
-    ...               received_us=0, anonymous_id="c-1", user_id="null", properties={"email": " Ana@Example.org "})
+    >>> event = Event(event_id="e", message_id="m", source="web", type="identify", name="", channel="web",
+    ...               occurred_us=0, received_us=0, anonymous_id="c-1", user_id="null",
+    ...               properties={"email": " Ana@Example.org "})
     >>> [str(identifier) for identifier in identify(event)]
     ['email:ana@example.org', 'cookie:c-1']
     """

@@ -18,13 +18,14 @@ from ariane.identity.solving import keys_behind
 from ariane.identity.stored import edges, identifiers, person_changes, persons
 from ariane.model import Identifier
 
+_Counts = dict[str, int]
 ORDERS = ("last_seen", "first_seen", "n_events", "n_identifiers")
 _PERSON = [persons.c[n] for n in ("person_id", "first_seen_us", "last_seen_us", "n_events", "n_identifiers")]
 
 
 class Held(msgspec.Struct, frozen=True):
-    """An identifier of a person: what it is, whether it ties (live) or stands alone (shared, blocked), when it was seen,
-    and how many events it is the subject of."""
+    """An identifier of a person: what it is, whether it ties (live) or stands alone (shared, blocked), when it was
+    seen, and how many events it is the subject of."""
 
     kind: str
     value: str
@@ -104,7 +105,10 @@ def find(conn: sa.Connection, permit: Permit, text: str, *, limit: int = 20) -> 
     i = identifiers.c
     of_kind = (i.kind == kind) if colon and rest and _is_kind(conn, kind) else sa.true()
     value = rest if of_kind is not sa.true() else text
-    spellings = {value, *filter(None, (normalise(k, value) for k in ("email", "phone", "loyalty_card", "social_handle")))}
+    spellings = {
+        value,
+        *filter(None, (normalise(k, value) for k in ("email", "phone", "loyalty_card", "social_handle"))),
+    }
     for where in (
         i.value.in_(spellings),
         sa.or_(*[_between(i.value, spelling) for spelling in sorted(spellings)]),
@@ -142,7 +146,7 @@ def people(
     kind: str | None = None,
     seen_since_us: int | None = None,
 ) -> People:
-    """A page of persons, the highest of `order` first; only those with an identifier of `kind`, seen since an instant."""
+    """A page of persons, the highest of `order` first; only those with an identifier of `kind`, seen since then."""
     if order not in ORDERS:
         raise InputError(f"Persons cannot be ordered by {order!r}.", allowed=", ".join(ORDERS))
     p = persons.c
@@ -230,7 +234,12 @@ def person(conn: sa.Connection, permit: Permit, asked: str) -> Thread:
     names = ("key", "kind", "value", "status", "first_us", "last_us", "n_events", "channels")
     rows = conn.execute(sa.select(*[i[name] for name in names]).where(i.person_id == person_id)).fetchall()
     rows = sorted(rows, key=lambda row: (_strength(row.kind), row.first_us, row.key))
-    held = tuple(Held(*row[1:7], msgspec.json.decode(row.channels, type=dict[str, int])) for row in rows)
+    held = tuple(
+        Held(
+            r.kind, r.value, r.status, r.first_us, r.last_us, r.n_events, msgspec.json.decode(r.channels, type=_Counts)
+        )
+        for r in rows
+    )
     channels: dict[str, int] = {}
     for each in held:
         for channel, n in each.channels.items():
@@ -238,15 +247,18 @@ def person(conn: sa.Connection, permit: Permit, asked: str) -> Thread:
     c = person_changes.c
     former = conn.execute(
         sa.select(c.old_person_id)
-        .where((c.new_person_id == person_id) & (c.cause != "split") & c.old_person_id.notin_(sa.select(persons.c.person_id)))
+        .where(
+            (c.new_person_id == person_id)
+            & (c.cause != "split")
+            & c.old_person_id.notin_(sa.select(persons.c.person_id))
+        )
         .distinct()
     ).scalars()
     keys = tuple(row.key for row in rows)
     one = conn.execute(sa.select(*_PERSON).where(persons.c.person_id == person_id)).one()
     aliases = tuple(sorted(former))
-    return Thread(
-        person_id, asked, one.first_seen_us, one.last_seen_us, one.n_events, channels, held, ties(conn, keys), aliases, keys
-    )
+    seen = (one.first_seen_us, one.last_seen_us, one.n_events)
+    return Thread(person_id, asked, *seen, channels, held, ties(conn, keys), aliases, keys)
 
 
 def _holder(conn: sa.Connection, asked: str) -> str | None:

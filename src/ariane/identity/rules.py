@@ -34,7 +34,7 @@ class BlockRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
-    """The identity rules of a workspace. `Rules.default()` is what Ariane ships; `Rules.load(path)` lays a file over it.
+    """The identity rules of a workspace. `Rules.default()` is what Ariane ships; `Rules.load` lays a file over it.
 
     >>> rules = Rules.default()
     >>> rules.kinds["user_id"].limit, rules.is_strong("email"), rules.is_strong("cookie")
@@ -123,11 +123,15 @@ def _check(rules: Rules, text: str, where: str) -> None:
     for kind, rule in rules.kinds.items():
         at = ("kinds", kind)
         if not _KIND.fullmatch(kind):
-            raise _wrong(text, where, at, "a kind's name must be", allowed="lower-case letters, digits and _, e.g. email")
+            raise _wrong(
+                text, where, at, "a kind's name must be", allowed="lower-case letters, digits and _, e.g. email"
+            )
         if rule.limit is not None and rule.limit < 1:
             raise _wrong(text, where, (*at, "limit"), f"{rule.limit} is out of range", allowed="1 or more, or absent")
         if rule.shared_after is not None and rule.shared_after < 2:
-            raise _wrong(text, where, (*at, "shared_after"), f"{rule.shared_after} is out of range", allowed="2 or more")
+            raise _wrong(
+                text, where, (*at, "shared_after"), f"{rule.shared_after} is out of range", allowed="2 or more"
+            )
         if rule.limit == 1 and rule.shared_after is not None:
             what = "a kind with limit 1 tells persons apart and cannot be shared"
             raise _wrong(text, where, (*at, "shared_after"), what, allowed="no shared_after, or a limit above 1")
@@ -179,7 +183,11 @@ def _fails(value: Any, rest: list[str]) -> bool:
 
 def _wrong(text: str, where: str, at: tuple[str, ...], what: str, allowed: str = "") -> InputError:
     if not allowed:
-        allowed = "priority, limit, shared_after, block" if at[:1] == ("kinds",) else "kinds, block, calling_code, strong_from"
+        allowed = (
+            "priority, limit, shared_after, block"
+            if at[:1] == ("kinds",)
+            else "kinds, block, calling_code, strong_from"
+        )
     line = _line_of(text, at)
     return InputError(
         f"{'.'.join(at)}: {what}.",

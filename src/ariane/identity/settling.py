@@ -1,4 +1,4 @@
-"""Solves again the components a batch touched, and only those: loads them, applies `solving`, and notes what changed."""
+"""Solves again the components a batch touched, and only those: loads them, applies `solving`, notes what changed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ import sqlalchemy as sa
 from ariane.identity.bulk import fetch
 from ariane.identity.commands import SEPARATION
 from ariane.identity.rules import Rules
-from ariane.identity.solving import Edge, Groups, Known, Person, has_power, named, partition, shared_among, within_limits
+from ariane.identity.solving import (
+    Edge,
+    Groups,
+    Known,
+    Person,
+    has_power,
+    named,
+    partition,
+    shared_among,
+    within_limits,
+)
 from ariane.identity.stored import edges, identifiers, rulings
 
-_ROW = [
-    identifiers.c[name]
-    for name in ("key", "kind", "value", "status", "component", "person_id", "first_us", "last_us", "n_events", "channels")
-]
 _EDGE = [edges.c[name] for name in ("edge_key", "a_key", "b_key", "rule", "first_us", "status")]
 
 
@@ -37,6 +43,9 @@ class Row(msgspec.Struct):
     channels: str
 
 
+_ROW = [identifiers.c[name] for name in Row.__struct_fields__]
+
+
 class Settled(msgspec.Struct):
     """What solving changed: identifiers whose membership is new, where each stood before, edges' new statuses."""
 
@@ -45,8 +54,17 @@ class Settled(msgspec.Struct):
     moved: set[int]
     statuses: list[tuple[int, str]]
 
+    def changed(self) -> dict[str, tuple[int, ...]]:
+        """The persons whose identifiers are not what they were: those that gained some, and those that lost some."""
+        left = {self.before[key] for key in self.moved if key in self.before}
+        return {
+            person.person_id: person.keys
+            for person in self.persons
+            if person.person_id in left or not self.moved.isdisjoint(person.keys)
+        }
 
-def load_rows(conn: sa.Connection, column: sa.Column[int], values: Iterable[int], rows: dict[int, Row]) -> None:
+
+def load_rows(conn: sa.Connection, column: sa.Column[Any], values: Iterable[Any], rows: dict[int, Row]) -> None:
     """Add to `rows` the identifiers whose `column` is among `values`; those already there stay as they are."""
     for row in fetch(conn, sa.select(*_ROW), column, values):
         if row[0] not in rows:
@@ -151,9 +169,7 @@ def load_edges(conn: sa.Connection, keys: Collection[int]) -> list[Sequence[Any]
     return found
 
 
-def _status(
-    row: Sequence[Any], rows: dict[int, Row], members: set[int], shared: Collection[int]
-) -> str:
+def _status(row: Sequence[Any], rows: dict[int, Row], members: set[int], shared: Collection[int]) -> str:
     """What became of a piece of evidence."""
     if row[5] == "retracted":
         return "retracted"
@@ -167,7 +183,7 @@ def _status(
 
 def _kinds_outside(conn: sa.Connection, keys: Collection[int]) -> dict[int, str]:
     statement = sa.select(identifiers.c.key, identifiers.c.kind).where(identifiers.c.status != "blocked")
-    return {key: kind for key, kind in fetch(conn, statement, identifiers.c.key, keys)}
+    return {row[0]: row[1] for row in fetch(conn, statement, identifiers.c.key, keys)}
 
 
 def _separations(conn: sa.Connection, keys: Collection[int]) -> list[tuple[int, int]]:

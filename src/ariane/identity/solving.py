@@ -71,7 +71,7 @@ class Groups:
 
 
 class Person(msgspec.Struct, frozen=True):
-    """A set of identifiers, by key in ascending order. `component` is the key of its raw component's oldest identifier."""
+    """A set of identifiers, by key in ascending order. `component`: its raw component's oldest key."""
 
     person_id: str
     keys: tuple[int, ...]

@@ -75,7 +75,9 @@ person_changes = sa.Table(
     sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("old_person_id", sa.String, primary_key=True, index=True),
     sa.Column("new_person_id", sa.String, primary_key=True),
-    sa.Column("cause", sa.String, nullable=False),  # merged: all of it went there; moved: its strongest part; split: a part
+    sa.Column(
+        "cause", sa.String, nullable=False
+    ),  # merged: all went there; moved: the strongest part did; split: a part
     sa.Column("at_us", sa.BigInteger, nullable=False),
 )
 
