@@ -51,7 +51,7 @@ def decided(draw: st.DrawFn) -> Event:
     return command(at, payload)
 
 
-HISTORY = st.lists(st.one_of(seen(), seen(), seen(), decided()), max_size=30, unique_by=lambda one: one.event_id)
+HISTORY = st.lists(st.one_of(seen(), seen(), seen(), decided()), max_size=24, unique_by=lambda one: one.event_id)
 RULES = read_rules("[kinds.email]\nlimit = 2\n[kinds.device]\nlimit = 2\nshared_after = 3", "t", base=_default_table())
 
 
@@ -63,7 +63,7 @@ def cut(events: list[Event], sizes: list[int]) -> list[list[Event]]:
     return [*batches, events[at:]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(HISTORY, st.randoms(use_true_random=False), st.lists(st.integers(1, 6), max_size=30), st.booleans())
 def test_any_order_and_any_batching_give_the_same_rows(history, random, sizes, own_rules) -> None:
     rules = RULES if own_rules else None
@@ -89,7 +89,7 @@ def decided_anew(town: Town, person_of: dict[int, str]) -> list[tuple[object, ..
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(HISTORY, st.lists(st.integers(1, 6), max_size=30), st.booleans())
 def test_online_is_what_solving_the_whole_evidence_gives(history, sizes, own_rules) -> None:
     rules = RULES if own_rules else Rules.default()
@@ -107,7 +107,7 @@ def test_online_is_what_solving_the_whole_evidence_gives(history, sizes, own_rul
     assert online.standing() == before
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(HISTORY, st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True), st.booleans())
 def test_undoing_returns_to_the_start_byte_for_byte(history, pair, merging) -> None:
     history = [one for one in history if one.source != "_ariane"]
@@ -122,7 +122,7 @@ def test_undoing_returns_to_the_start_byte_for_byte(history, pair, merging) -> N
     assert town.standing() == before
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(HISTORY, st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True))
 def test_retracting_and_restoring_returns_to_the_start(history, pair) -> None:
     history = [one for one in history if one.source != "_ariane"]

@@ -8,6 +8,7 @@ from ariane import consent, identity
 from ariane.errors import ConsentError, InputError, NotFound
 from ariane.identity.commands import merge_event, retract_event, split_event
 from ariane.identity.explaining import what_would_leave, words
+from ariane.identity.stored import edges
 from ariane.store import schema_of
 from identity.town import SERVICE, Town, command, event, ident, town
 
@@ -151,3 +152,33 @@ def test_the_lakes_tables_have_the_lakes_columns(ana):
 def test_a_command_about_one_identifier_is_refused(make):
     with pytest.raises(InputError, match="twice"):
         make(ident("email:a@x.org"), ident("email:a@x.org"), **NINA)
+
+
+@pytest.mark.needs("postgres")
+def test_postgresql_holds_the_same_persons(postgres_database, request):
+    """One history with everything in it, cut in three, on both stores: the same rows, the same reads."""
+    history = [
+        event(1, cookie="s", device="t"), event(2, type="identify", cookie="s", user_id="ana", email="ana@x.org"),
+        event(3, type="identify", cookie="s", user_id="ben"), event(4, cookie="a", user_id="ana", device="t"),
+        event(5, cookie="a", context={"consent": {"categoryPreferences": {"marketing": True, "analytics": False}}}),
+        command(6, merge_event(ident("cookie:a"), ident("email:b@x.org"), **NINA)), event(7, email="b@x.org"),
+        command(8, split_event(ident("user_id:ana"), ident("email:ana@x.org"), **NINA)),
+        command(9, retract_event(ident("cookie:s"), ident("user_id:ben"), **NINA)), event(3, cookie="late", device="t"),
+    ]  # fmt: skip
+    stores = Town(), Town(url=postgres_database)
+    request.addfinalizer(stores[1].state.close)
+    for store in stores:
+        store.absorb_in([history[:4], history[4:7], history[7:]])
+        with store.state.begin() as conn:
+            identity.resolve_all(conn)
+    lite, postgres = stores
+    assert {name: sorted(map(repr, rows)) for name, rows in lite.standing().items()} == {
+        name: sorted(map(repr, rows)) for name, rows in postgres.standing().items()
+    }
+    for store in stores:
+        n_edges = len(store.rows(edges))
+        with store.read() as conn:
+            assert [str(one.by) for one in identity.find(conn, SERVICE, "B@x.org")] == ["email:b@x.org"]
+            assert identity.people(conn, MARKETING).n_held_back == identity.people(conn, SERVICE).total - 1
+            assert identity.explain(conn, SERVICE, ident("cookie:a"), ident("user_id:ana")).same
+            assert identity.tables(conn)["edges"].num_rows == n_edges

@@ -48,8 +48,8 @@ def ident(text: str) -> Identifier:
 class Town:
     """A state in memory that absorbs events, and what stands in it."""
 
-    def __init__(self, rules: Rules | None = None) -> None:
-        self.state = State("sqlite://")
+    def __init__(self, rules: Rules | None = None, url: str = "sqlite://") -> None:
+        self.state = State(url)
         self.state.create()
         self.rules = rules
 
