@@ -26,10 +26,11 @@ def ask(workspace: Workspace, text: str, purpose: Purpose) -> Result:
     connection = engine.backend.con
     try:
         connection.execute(f"CREATE SCHEMA {SCHEMA}")
-        for name in NAMES:
+        for name in (name for name in NAMES if name in text.lower()):
             body = population.engine.backend.compile(relation(name, population, journey))  # type: ignore[attr-defined]
             connection.execute(f'CREATE VIEW {SCHEMA}."{name}" AS {body}')
-        # From here on the text can reach the relations only: no file, no other table, no setting.
+        # Names without a schema now mean the relations. The lake's own tables stay reachable as main.<name>: whoever
+        # can run this can read the files; the gate keeps honest questions honest.
         connection.execute(f"SET search_path = '{SCHEMA}'")
         connection.execute("SET TimeZone = 'UTC'")
         found = connection.sql(text)

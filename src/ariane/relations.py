@@ -5,6 +5,7 @@ purpose may read. Instants are timestamps here, in UTC; inside, they are integer
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import ibis
@@ -27,9 +28,14 @@ def relation(name: str, population: Population, journey: Journey) -> ibis.Table:
     return _BUILDERS[name](population, journey)
 
 
+@ibis.udf.scalar.builtin
+def make_timestamp(instant_us: int) -> datetime:  # type: ignore[empty-body]
+    """DuckDB's own: microseconds since 1970 to an instant in UTC."""
+
+
 def at(instant_us: Any) -> Any:
-    """Microseconds since 1970 as a timestamp."""
-    return instant_us.as_timestamp("us")
+    """Microseconds since 1970 as a timestamp in UTC."""
+    return make_timestamp(instant_us)
 
 
 def _allowed(population: Population, name: str) -> ibis.Table:
@@ -64,8 +70,7 @@ def _identifiers(population: Population, journey: Journey) -> ibis.Table:
 
 def _edges(population: Population, journey: Journey) -> ibis.Table:
     edges, identifiers = population.engine.table("edges"), _allowed(population, "identifiers")
-    read = edges.semi_join(identifiers, edges.a_key == identifiers.key)
-    read = read.semi_join(identifiers, read.b_key == identifiers.key)
+    read = edges.filter(edges.a_key.isin(identifiers.key), edges.b_key.isin(identifiers.key))
     return read.select(
         "a", "b", "rule", "source", first_seen_at=at(read.first_us), last_seen_at=at(read.last_us),
         n_events=read.n_events, status=read.status,

@@ -89,7 +89,7 @@ class DuckEngine:
         self.backend.con.execute(text)
 
     def table(self, name: str) -> ibis.Table:
-        return self.backend.table(name)
+        return self.backend.table(name, database=("memory", "main"))
 
     def run(self, expression: ibis.Expr) -> pa.Table:
         """The expression's rows as Arrow. Safe from several threads: each runs on a cursor of its own."""

@@ -28,7 +28,7 @@ class Stores:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).resolve()
         self.settings: Settings = settings_module.load(self.path)
-        self.log = SegmentLog(self.path / "log")
+        self.log = SegmentLog(self.path / "log", segment_bytes=self.settings.segment_bytes)
         self.state = State(self.settings.state_url or self.path / "state.db")
         self.lake = Lake(self.path / "lake")
         self.state.create()
