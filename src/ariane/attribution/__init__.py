@@ -1,0 +1,37 @@
+"""Attribution: which channels led to what persons did, as credit that always adds up to what happened.
+
+`paths` gives, for every conversion, the touches that came before it on any channel, to the second. `credit` shares each
+conversion out by a rule (first, last, last non-direct, linear, position, decay) with 95 % bounds from resampling
+persons; `credit_of` does the same for paths that come from elsewhere; `shares` is the rule itself, for one path. Credit
+is observational: it says what came before a conversion, not what caused it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ariane.attribution.crediting import Totals, credit, credit_of
+    from ariane.attribution.rules import MODELS, Model, shares
+    from ariane.attribution.touching import paths
+
+_HOMES = {
+    "MODELS": "rules",
+    "Model": "rules",
+    "Totals": "crediting",
+    "credit": "crediting",
+    "credit_of": "crediting",
+    "paths": "touching",
+    "shares": "rules",
+}
+
+__all__ = ["MODELS", "Model", "Totals", "credit", "credit_of", "paths", "shares"]
+
+
+def __getattr__(name: str) -> object:
+    """Load a name's module when it is first asked for."""
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"ariane.attribution.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'ariane.attribution' has no attribute '{name}'")
