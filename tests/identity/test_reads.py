@@ -92,7 +92,7 @@ def test_an_explanation_walks_the_evidence_in_words(ana):
         why = identity.explain(conn, SERVICE, ident("device:d1"), ident("loyalty_card:FID42"))
         assert why.same and [tie.rule for tie in why.path] == ["weak", "login", "login", "observed"]
         assert words(why)[-1] == (
-            "loyalty card FID42 and e-mail ana@example.org: named together by an event, "
+            "e-mail ana@example.org and loyalty card FID42: named together by an event, "
             "once since 1970-01-01 (source web)."
         )
         assert len(words(why, "fr")) == 4 and "carte de fidélité FID42" in words(why, "fr")[-1]

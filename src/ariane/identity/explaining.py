@@ -213,11 +213,16 @@ def words(explanation: Explanation, lang: str = "en") -> tuple[str, ...]:
         return (_BECAUSE[lang][explanation.because].format(a=a, b=b),)
     if not explanation.path:
         return (f"{a}: a single identifier." if lang == "en" else f"{a} : un seul identifiant.",)
-    return tuple(_step(tie, lang) for tie in explanation.path)
+    sentences, here = [], explanation.a
+    for tie in explanation.path:
+        there = tie.b if tie.a == here else tie.a
+        sentences.append(_step(tie, here, there, lang))
+        here = there
+    return tuple(sentences)
 
 
-def _step(tie: Tie, lang: str) -> str:
-    a, b, how = named(tie.a, lang), named(tie.b, lang), _RULES[lang][tie.rule]
+def _step(tie: Tie, here: Identifier, there: Identifier, lang: str) -> str:
+    a, b, how = named(here, lang), named(there, lang), _RULES[lang][tie.rule]
     day = datetime.fromtimestamp(tie.first_us / 1_000_000, UTC).date().isoformat()
     if tie.rule == MANUAL:
         return f"{a} and {b}: {how} on {day}." if lang == "en" else f"{a} et {b} : {how} le {day}."
