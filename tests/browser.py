@@ -1,4 +1,4 @@
-"""Find a Chromium, or fetch one: `python -m tests.browser`. Without any, the tests that need one say so and are skipped."""
+"""Find a Chromium, or fetch one: `python -m tests.browser`. Without any, the tests that need one are skipped."""
 
 from __future__ import annotations
 

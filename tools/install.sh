@@ -49,4 +49,5 @@ pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input install -
 pip --require-hashes -r requirements/build.txt
 pip --require-hashes --no-build-isolation -r "requirements/$level.txt"
 pip --no-deps --no-build-isolation -e .
+rm -f .venv/lib/python*/site-packages/distutils-precedence.pth  # loads part of setuptools at every start of Python
 wanted "$level" > ".venv/.installed-$level"

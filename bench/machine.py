@@ -1,0 +1,46 @@
+"""The machine a figure was measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+from pathlib import Path
+
+
+def describe(folder: Path) -> list[tuple[str, str]]:
+    """(what, value) of what figures depend on. `folder` is on the disk that is written to."""
+    return [
+        ("processor", f"{os.cpu_count()} cores, {_processor()}"),
+        ("memory", f"{_memory_gib():.0f} GiB"),
+        ("system", f"{platform.system()} {platform.release()}"),
+        ("Python", platform.python_version()),
+        ("disk", f"{fsyncs_per_s(folder):,.0f} appends of 4 KiB a second, each followed by fdatasync"),
+    ]
+
+
+def fsyncs_per_s(folder: Path, seconds: float = 2.0) -> float:
+    """How often a second this disk makes an appended block durable, one writer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sync = getattr(os, "fdatasync", os.fsync)
+    block, n = b"a" * 4096, 0
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        began = time.perf_counter()
+        while (taken := time.perf_counter() - began) < seconds:
+            file.write(block)
+            sync(file.fileno())
+            n += 1
+    return n / taken
+
+
+def _memory_gib() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
