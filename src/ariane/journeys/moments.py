@@ -10,7 +10,7 @@ import ibis
 
 from ariane.model import Interval
 
-LEAST = 30
+LEAST = 100
 """Persons who must have judged both a step and the brand before a step is compared at all."""
 MOST = 3
 
@@ -38,7 +38,7 @@ def products(persons: ibis.Table, judged: ibis.Table) -> ibis.Table:
 def importances(rows: Iterable[Mapping[str, Any]]) -> dict[int, Interval]:
     """The correlation of each step's satisfaction with the overall judgement, with Fisher's interval (1921).
 
-    Steps that fewer than 30 persons judged are left out. Each step is taken alone: what steps share is not divided
+    Steps that fewer than 100 persons judged are left out. Each step is taken alone: what steps share is not divided
     among them.
     """
     found = {}

@@ -5,6 +5,7 @@ A touchpoint is channel × step. The rules of the journey file become one CASE, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from operator import and_, or_
 from typing import TYPE_CHECKING, Any
@@ -45,9 +46,12 @@ def select_touches(events: ibis.Table, journey: Journey) -> ibis.Table:
     )  # fmt: skip
 
 
-def read_steps(population: Population, journey: Journey) -> ibis.Table:
-    """Every event of the population with `step_index` (−1: no step) and `row` beside the columns a map needs."""
-    events = _needed(population.events, journey)
+def read_steps(population: Population, journey: Journey, further: Sequence[str] = ()) -> ibis.Table:
+    """Every event of the population with `step_index` (−1: no step) and `row` beside the columns analyses need.
+
+    `further` columns of the events are kept too.
+    """
+    events = _needed(population.events, journey, further)
     row = column(events, journey.rows).cast("string").fill_null(NO_ROW)
     if all(step.occurrence == "any" for step in journey.steps):
         return events.mutate(step_index=_index(events, journey).cast("int64"), row=row)
@@ -74,13 +78,14 @@ def _index(events: ibis.Table, journey: Journey) -> Any:
 _TOLD = ("score", "question", "comment", "about", "kind", "step", "late_days", "wait_s", "resolved")
 
 
-def _needed(events: ibis.Table, journey: Journey) -> ibis.Table:
-    """The columns a map reads: an expression of few columns compiles in a fraction of the time."""
+def _needed(events: ibis.Table, journey: Journey, further: Sequence[str]) -> ibis.Table:
+    """The columns that are read: an expression of few columns compiles in a fraction of the time."""
     named = [journey.rows, *(name for step in journey.steps for name in step.where)]
     wanted = dict.fromkeys(
         ["person_id", "event_id", "event", "channel", "occurred_us", "event_on"]
         + [column(events, name).get_name() for name in named]
         + [f"prop_{name}" for name in _TOLD]
+        + list(further)
     )
     return events.select(*wanted)
 
