@@ -1,0 +1,52 @@
+"""Segments: rules over what a person did, as data that anybody can read.
+
+A rule is a tree of `All`, `AnyOf`, `Not` and `Condition`, read by `segment_rule` from a name (`buyers`), from a short
+text that fits in an address (`channel:store,orders>=2`) or from TOML or JSON, and written back by `text_of`. One rule
+runs at two speeds and gives the same answer: `members` and `as_filter` turn it into one expression over the lake,
+`check` evaluates it on the events of one person and says which condition held and by how much.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ariane.segments.checking import check
+    from ariane.segments.membership import as_filter, members
+    from ariane.segments.rules import All, AnyOf, Condition, Not
+    from ariane.segments.spelling import NAMED, segment_rule, text_of
+
+_HOMES = {
+    "All": "rules",
+    "AnyOf": "rules",
+    "Condition": "rules",
+    "NAMED": "spelling",
+    "Not": "rules",
+    "as_filter": "membership",
+    "check": "checking",
+    "members": "membership",
+    "segment_rule": "spelling",
+    "text_of": "spelling",
+}
+
+__all__ = [
+    "NAMED",
+    "All",
+    "AnyOf",
+    "Condition",
+    "Not",
+    "as_filter",
+    "check",
+    "members",
+    "segment_rule",
+    "text_of",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a name's module when it is first asked for."""
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"ariane.segments.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'ariane.segments' has no attribute '{name}'")
