@@ -54,16 +54,10 @@ def open(path: str | Path, *, create: bool = False) -> Workspace:
     return Workspace(folder)
 
 
-def demo(path: str | Path = "ariane-demo", *, persons: int = 5_000, seed: int = 1) -> Workspace:
-    """Build the demo town in the folder `path` (or open it if it stands), and open it.
+def __getattr__(name: str) -> object:
+    """`ariane.demo` is a room that is also a function: loaded when it is first asked for."""
+    if name == "demo":
+        from importlib import import_module
 
-    Every event goes through the collector over HTTP, so this takes about a minute for 5,000 persons.
-    """
-    from ariane.cli.town import Plan, build, standing
-    from ariane.workspace import Workspace
-
-    plan = Plan(folder=Path(path), n_persons=persons, seed=seed, port=None)
-    if not standing(plan):
-        serving, _ = build(plan, already=False)
-        serving.stop()
-    return Workspace(plan.folder)
+        return import_module("ariane.demo")
+    raise AttributeError(f"module 'ariane' has no attribute '{name}'")

@@ -22,14 +22,16 @@ from ariane.cli.options import emit
 def demo(folder: Path, persons: int, seed: int, no_serve: bool, port: int | None, fresh: bool, as_json: bool) -> None:
     """Build a town with known truth: its people visit, buy, wait, call and tell their friends, and every event goes
     through the real collector. Then walk through it in the console."""
+    from ariane.cli.progress import log_progress
     from ariane.cli.summary import summarise, write
-    from ariane.cli.town import Plan, build, standing
+    from ariane.demo import Plan, build, standing
 
     plan = Plan(folder=folder, n_persons=persons, seed=seed, port=port)
-    ready = not fresh and standing(plan)
-    serving, report = build(plan, already=ready)
+    ready = standing(plan, fresh=fresh)
+    with log_progress() as advance:
+        serving, built = build(plan, already=ready, advance=advance)
     try:
-        found = summarise(folder, report)
+        found = summarise(folder, built)
         if as_json:
             emit({"address": None if no_serve else serving.address, **found})
         else:

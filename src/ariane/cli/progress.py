@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-LABELS = {"stream": "Tying events to persons", "lake": "Writing history in columns"}
+LABELS = {"town": "Living 120 days", "stream": "Tying events to persons", "lake": "Writing history in columns"}
 
 
 @contextmanager

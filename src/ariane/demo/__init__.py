@@ -7,32 +7,66 @@ the page that compares what was found with it (`load`, `identity_score`, `match_
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ariane.face import face
+
+if TYPE_CHECKING:
+    from ariane.demo.brand import journey_toml
+    from ariane.demo.building import Built, Plan, build, standing
+    from ariane.demo.score import identity_score, match_frictions
+    from ariane.demo.sending import send
+    from ariane.demo.town import Town
+    from ariane.demo.truth import load
 
 __all__ = [
-    "SendReport",
+    "Built",
+    "Plan",
     "Town",
+    "build",
     "identity_score",
     "journey_toml",
     "load",
     "match_frictions",
     "send",
+    "standing",
 ]
 
-_HOMES = {
-    "SendReport": "sending",
-    "Town": "town",
-    "identity_score": "score",
-    "journey_toml": "brand",
-    "load": "truth",
-    "match_frictions": "score",
-    "send": "sending",
-}
+__getattr__ = face(
+    __name__,
+    {
+        "Built": "building",
+        "Plan": "building",
+        "Town": "town",
+        "build": "building",
+        "identity_score": "score",
+        "journey_toml": "brand",
+        "load": "truth",
+        "match_frictions": "score",
+        "send": "sending",
+        "standing": "building",
+    },
+)
 
 
-def __getattr__(name: str) -> Any:
-    """Load a name's module when it is first asked for: NumPy and Arrow are heavy, and most commands need neither."""
-    if name in _HOMES:
-        return getattr(import_module(f"ariane.demo.{_HOMES[name]}"), name)
-    raise AttributeError(name)
+class _Callable(ModuleType):
+    """Lets `ariane.demo(…)` build the town: the public name is the room's own."""
+
+    def __call__(self, path: str | Path = "ariane-demo", *, persons: int = 5_000, seed: int = 1) -> Any:
+        """Build the town in the folder `path`, or open it if it stands; gives the workspace.
+
+        Every event goes through the collector over HTTP, so 5,000 persons take about a minute.
+        """
+        import ariane
+
+        plan = self.Plan(folder=Path(path), n_persons=persons, seed=seed, port=None)
+        if not self.standing(plan):
+            serving, _ = self.build(plan, already=False)
+            serving.stop()
+        return ariane.open(plan.folder)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -41,8 +41,8 @@ CHANNEL_EFFECTS = {
 
 FEELINGS = {
     "sees_campaign": 0.2, "hears_friend": 0.9, "searches": 0.3, "compares": 0.7, "tries_on": 1.0, "visits_store": 1.05,
-    "asks_assistant": 0.1, "fills_basket": 0.6, "pays": -0.4, "waits_delivery": -0.95, "installs": 0.25,
-    "calls_support": -1.45, "answers_survey": 0.35, "buys_again": 1.0, "recommends": 1.8,
+    "asks_assistant": -0.05, "fills_basket": 0.6, "pays": -0.5, "waits_delivery": -1.15, "installs": 0.1,
+    "calls_support": -1.95, "answers_survey": 0.35, "buys_again": 1.0, "recommends": 2.2,
 }  # fmt: skip
 """What the average person feels at each step, −2…+2, before anything planted."""
 
@@ -86,27 +86,27 @@ PERSONAS = (
     Persona(
         "curious", 0.26, "The curious", "Le curieux", "Reads and compares for weeks, on many screens, before deciding.",
         "Lit et compare des semaines, sur plusieurs écrans, avant de décider.",
-        2.4, (26, 30, 8, 8, 8, 6, 2, 4, 2, 6), 0.25, 0.56, 0.28, 1.0,
+        3.4, (26, 30, 8, 8, 8, 6, 2, 4, 2, 6), 0.25, 0.56, 0.28, 1.0,
     ),
     Persona(
         "shop_faithful", 0.22, "The shop regular", "Le fidèle de boutique", "Prepares online, decides beside an adviser.",
         "Prépare en ligne, décide auprès d'un conseiller.",
-        1.7, (16, 14, 6, 6, 40, 3, 2, 3, 0, 4), 0.75, 0.62, 0.36, 1.1,
+        2.6, (16, 14, 6, 6, 40, 3, 2, 3, 0, 4), 0.75, 0.62, 0.36, 1.1,
     ),
     Persona(
         "hurried", 0.22, "The hurried", "Le pressé", "Buys on the phone in a few minutes, wants it tomorrow.",
         "Achète au téléphone en quelques minutes, le veut demain.",
-        1.9, (30, 6, 3, 40, 6, 5, 2, 2, 1, 5), 0.12, 0.72, 0.42, 0.9,
+        2.9, (30, 6, 3, 40, 6, 5, 2, 2, 1, 5), 0.12, 0.72, 0.42, 0.9,
     ),
     Persona(
         "technophile", 0.14, "The technophile", "Le technophile", "Tries everything first: augmented reality, voice, virtual shop.",
         "Essaie tout le premier : réalité augmentée, voix, boutique virtuelle.",
-        2.3, (16, 16, 6, 22, 6, 8, 8, 10, 5, 3), 0.15, 0.78, 0.44, 0.8,
+        3.3, (16, 16, 6, 22, 6, 8, 8, 10, 5, 3), 0.15, 0.78, 0.44, 0.8,
     ),
     Persona(
         "deal_hunter", 0.16, "The deal hunter", "Le chasseur d'offres", "Waits for the offer, follows the brand on social networks.",
         "Attend l'offre, suit la marque sur les réseaux sociaux.",
-        2.1, (32, 18, 6, 12, 8, 4, 1, 2, 1, 16), 0.30, 0.64, 0.30, 1.2,
+        3.1, (32, 18, 6, 12, 8, 4, 1, 2, 1, 16), 0.30, 0.64, 0.30, 1.2,
     ),
 )  # fmt: skip
 
@@ -136,7 +136,7 @@ class Friction(msgspec.Struct, frozen=True):
 
 
 CHECKOUT_BREAKS = Friction(
-    "checkout-android-4.2", "drop_off", "fills_basket", "pays", "ctx_app_version", "4.2", 33, 22, 0.56,
+    "checkout-android-4.2", "drop_off", "fills_basket", "pays", "ctx_app_version", "4.2", 34, 21, 0.56,
     "After a payment provider's change, paying fails in version 4.2 of the Android app.",
     "Après un changement du prestataire, le paiement échoue dans la version 4.2 de l'application Android.",
 )  # fmt: skip
@@ -146,9 +146,9 @@ ACTIVATION_RETURNS = Friction(
     "Un lot de micrologiciel défait l'activation : on rappelle quelques jours après un appel clos comme résolu.",
 )  # fmt: skip
 HERMOD_WAITS = Friction(
-    "hermod-depot", "wait", "waits_delivery", "waits_delivery", "prop_carrier", "Hermod", 47, 30, 2.0 * 86_400,
-    "Parcels of the carrier Hermod due in these days wait about two days more in its depot.",
-    "Les colis du transporteur Hermod attendus ces jours-là attendent environ deux jours de plus au dépôt.",
+    "hermod-depot", "wait", "waits_delivery", "waits_delivery", "prop_carrier", "Hermod", 47, 30, 1.5 * 86_400,
+    "Parcels of the carrier Hermod due in these days wait a day and a half more in its depot.",
+    "Les colis du transporteur Hermod attendus ces jours-là attendent un jour et demi de plus au dépôt.",
 )  # fmt: skip
 PAYMENT_QUEUE = Friction(
     "payment-queue", "wait", "calls_support", "calls_support", "prop_reason", "payment", 25, 12, 120.0,
@@ -156,9 +156,9 @@ PAYMENT_QUEUE = Friction(
     "Les appels sur le paiement attendent quatre fois plus : la moitié de l'équipe est en congé.",
 )  # fmt: skip
 CODE_AT_TILL = Friction(
-    "code-at-till", "ping_pong", "visits_store", "fills_basket", "prop_store", "Lille", 20, 7, 0.45,
-    "In Lille the till refuses the promotion code: people go between till and basket on their phone.",
-    "À Lille la caisse refuse le code promo : on va et vient entre la caisse et le panier du téléphone.",
+    "code-at-till", "ping_pong", "visits_store", "compares", "prop_store", "Lille", 20, 7, 0.45,
+    "In Lille the till refuses the code the site shows: people go back and forth between adviser and phone.",
+    "À Lille la caisse refuse le code affiché sur le site : on va et vient entre conseiller et téléphone.",
 )  # fmt: skip
 FRICTIONS = (CHECKOUT_BREAKS, ACTIVATION_RETURNS, HERMOD_WAITS, PAYMENT_QUEUE, CODE_AT_TILL)
 

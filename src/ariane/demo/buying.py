@@ -14,7 +14,7 @@ from ariane.demo.support import call
 from ariane.demo.surveys import ask
 from ariane.demo.visits import VISITS, greeted, sign_in, visit_store
 
-DECIDES = 0.20
+DECIDES = 0.32
 """Who has met no channel decides to buy with this probability; CHANNEL_EFFECTS add to it."""
 
 TYPOS = 0.03
@@ -33,7 +33,9 @@ def journey(life: Life, start: float) -> None:
     while True:
         place = PLACES[chance.weighed(bounds)]
         hours, visit = VISITS[place]
-        t = visit(life, life.later(t + 40 * MINUTE_MS, min(9.0, chance.spread(0.9, 1.0)), hours))
+        t = life.later(t + 40 * MINUTE_MS, min(9.0, chance.spread(0.9, 1.0)), hours)
+        if t > -HOUR_MS:  # before the first day only what lasts (orders, calls) needs to have happened
+            t = visit(life, t)
         met.add(_CHANNEL.get(place, place))
         if chance.uniform() < 0.36:
             break
@@ -49,6 +51,8 @@ def _spark(life: Life, start: float, met: set[str]) -> float:
     u = life.chance.uniform
     draw = u()
     t = life.later(start, 0, "phone")
+    if t < -HOUR_MS:
+        return t
     if draw < 0.14:
         touch = life.where.web(t, "phone")
         heard = Touch("word_of_mouth", touch.head.replace(b'"channel":"web"', b'"channel":"word_of_mouth"'),
@@ -82,7 +86,7 @@ def _buy(life: Life, t: float) -> None:
         if chance.uniform() < PURCHASE_SHARE:
             _at_till(life, t + (2 + chance.waits(5)) * MINUTE_MS)
         return
-    if person.has_app and chance.uniform() < 0.55:
+    if person.has_app and chance.uniform() < 0.65:
         hours, touch = "phone", life.where.app()
         t = life.later(t, days, hours)
     else:
@@ -130,7 +134,7 @@ def checkout(life: Life, t: float, touch: Touch, tries: int = 0) -> None:
         again = life.later(t, 1 + waits(1.5), "laptop")
         name = "laptop" if "laptop" in person.devices else "phone"
         checkout(life, again, life.where.web(again, name, signed=touch.user is not None), 1)
-    elif u() < 0.04:
+    elif u() < 0.2:
         call(life, t + HOUR_MS, "payment", order["product_id"])
 
 

@@ -38,10 +38,8 @@ class Chance:
 
     def __init__(self, seed: int, purpose: int, number: int) -> None:
         generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(purpose, number))))
-        # Apart, so that how many of one kind are used leaves the other's numbers as they are.
-        normal, uniform = generator.spawn(2)
-        self.uniform: Callable[[], float] = _blocks(uniform.random, 256).__next__
-        self.normal: Callable[[], float] = _blocks(normal.standard_normal, 64).__next__
+        self.uniform: Callable[[], float] = _blocks(generator.random, 512).__next__
+        self.normal: Callable[[], float] = _blocks(generator.standard_normal, 96).__next__
 
     def waits(self, mean: float) -> float:
         """An exponential waiting time."""

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from ariane.demo.brand import CAMPAIGNS, DAY_MS, DAYS, OFFERS, PRODUCTS
 from ariane.demo.buying import advertise, journey
-from ariane.demo.chance import BOT, Chance, bounds_of
+from ariane.demo.chance import BOT, HOURS, Chance, bounds_of
 from ariane.demo.ledger import Row
 from ariane.demo.life import HOUR_MS, MINUTE_MS, Life
 from ariane.demo.people import person
 from ariane.demo.support import call, some_reason
 from ariane.demo.surveys import ask, ask_relation, relation_days
-from ariane.demo.visits import browse
+from ariane.demo.visits import browse, product
 from ariane.demo.whereabouts import crawler
 
 SPAN_MS = DAYS * DAY_MS
@@ -21,6 +21,9 @@ BOT_EVERY = 400
 
 VIEWED_THEN_COMPLETED, COMPLETED_UNSEEN = 0.44, 0.3016
 """Chances to complete an offer after viewing it and without: 29.6 % of completions then had no view before."""
+
+LOOKS = 11.0
+"""Short visits in 120 days for the average person."""
 
 _OFFERS = bounds_of((1.0, 1.0, 1.0))
 
@@ -35,10 +38,11 @@ def live(seed: int, number: int, origin: datetime) -> Life:
         if inhabitant.churned is None or start < inhabitant.churned - 20 * DAY_MS or chance.uniform() < 0.5:
             journey(life, start)
     _exposed(life)
+    _looks_in(life)
     if inhabitant.email is not None:
         _mails(life)
         _offers(life)
-        _decides_on_mail(life)
+        _decides(life)
         for day in relation_days(life, max(0, inhabitant.arrived), inhabitant.until):
             ask_relation(life, chance.hour("email", day))
     for _ in range(chance.count(0.12 * span)):
@@ -58,7 +62,7 @@ def _some_instant(life: Life, start: int) -> float:
 def _exposed(life: Life) -> None:
     """Advertisements that start nothing."""
     start = max(0, life.person.arrived)
-    for _ in range(life.chance.count(6.0 * (life.person.until - start) / SPAN_MS)):
+    for _ in range(life.chance.count(4.5 * (life.person.until - start) / SPAN_MS)):
         t = life.later(_some_instant(life, start), 0, "phone")
         advertise(life, t, "social" if life.chance.uniform() < 0.6 else "partner", clicks=0.06)
 
@@ -72,7 +76,7 @@ def _mails(life: Life) -> None:
     touch = life.mailed()
     for _ in range(chance.count(6.0 * (owner.until - start) / SPAN_MS)):
         t = chance.hour("email", int(_some_instant(life, start) / DAY_MS))
-        if owner.mail_withdrawn is not None and t > owner.mail_withdrawn:
+        if t > owner.withdrawn.get("marketing", owner.until):
             continue
         mail = {"campaign": chance.pick(CAMPAIGNS), "email": owner.email}
         life.ledger.add(t, "Email Delivered", touch, mail)
@@ -110,16 +114,38 @@ def _offers(life: Life) -> None:
             life.ledger.add(t, "Offer Completed", touch, offer)
 
 
-def _decides_on_mail(life: Life) -> None:
-    """The receipt for marketing by e-mail: given or refused with the address, sometimes withdrawn."""
+def _decides(life: Life) -> None:
+    """Receipts: marketing by e-mail given with the address, what is withdrawn later."""
     owner, chance = life.person, life.chance
     touch = life.mailed()
-    given = max(0.0, owner.arrived + 0.0)
-    decision = {"purpose": "marketing", "channel": "email", "text_version": "2026-02", "email": owner.email}
-    at = given + chance.uniform() * 2 * DAY_MS
-    life.ledger.add(at, "Consent Given" if owner.consent["marketing"] else "Consent Withdrawn", touch, decision)
-    if owner.mail_withdrawn is not None and owner.mail_withdrawn > at:
-        life.ledger.add(owner.mail_withdrawn, "Consent Withdrawn", touch, decision)
+    start = max(0, owner.arrived)
+    for purpose, channel in (("marketing", "email"), ("personalisation", "")):
+        decision = {"purpose": purpose, "text_version": "2026-02", "email": owner.email}
+        if channel:
+            decision["channel"] = channel
+        withdrawn = owner.withdrawn.get(purpose)
+        if purpose == "marketing" and owner.consent[purpose]:
+            # Half of those who were there before had decided before the first day.
+            given = start + chance.uniform() * ((withdrawn or owner.until) - start)
+            if owner.arrived > 0 or chance.uniform() < 0.5:
+                life.ledger.add(given, "Consent Given", touch, decision)
+        if withdrawn is not None:
+            life.ledger.add(withdrawn, "Consent Withdrawn", touch, decision)
+
+
+def _looks_in(life: Life) -> None:
+    """Short visits that lead nowhere: a look at the site on whichever screen is at hand."""
+    owner, chance = life.person, life.chance
+    start = max(0, owner.arrived)
+    names = list(owner.devices)
+    for _ in range(chance.count(min(40.0, LOOKS * owner.activity * (owner.until - start) / SPAN_MS))):
+        name = chance.pick(names)
+        t = life.later(_some_instant(life, start), 0, name if name in HOURS else "laptop")
+        signed = owner.user_id is not None and chance.uniform() < 0.4
+        touch = life.where.web(t, name, signed=signed)
+        life.ledger.add(t, "Home", touch, {"path": "/"}, "page")
+        if chance.uniform() < 0.6:
+            life.ledger.add(t + 9_000 + chance.waits(40_000), "Product Viewed", touch, product(life))
 
 
 def crawl(seed: int, number: int) -> list[Row]:

@@ -30,10 +30,12 @@ def after_order(life: Life, t: float, order: dict[str, Any], touch: Touch, again
         _install(life, life.later(received, min(3.0, chance.spread(0.5, 0.8)), "tablet"), order)
     if u() < 0.12:
         call(life, received + DAY_MS * (1 + chance.waits(6)), "return" if u() < 0.5 else "usage", order["product_id"])
+    if u() < 0.06:
+        call(life, t + DAY_MS * chance.waits(3), "payment", order["product_id"])
     if u() < 0.13:
         _recommend(life, life.later(received, 2 + chance.waits(9), "phone"))
     if again and u() < owner.persona.reorder:
-        _reorder(life, life.later(received, 16 + chance.waits(14), "phone"))
+        _reorder(life, life.later(received, 12 + chance.waits(9), "phone"))
 
 
 def _deliver(life: Life, t: float, order: dict[str, Any]) -> float:

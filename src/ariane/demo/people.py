@@ -12,7 +12,7 @@ BLOCK = 12
 _SIZES = (1, 1, 1, 2, 2, 2, 3)
 _PERSONAS = bounds_of([persona.share for persona in PERSONAS])
 _INTENTS = bounds_of((30, 34, 10, 14, 12))
-_VERSIONS = bounds_of((24, 56, 20))
+_VERSIONS = bounds_of((16, 68, 16))
 _MAILS = ("courrier.example", "boite.example", "post.example", "lettre.example")
 _FIRST = (
     "camille", "louise", "jules", "emma", "hugo", "ines", "adam", "lea", "paul", "chloe", "nina", "victor", "sarah",
@@ -53,9 +53,9 @@ class Person:
 
     __slots__ = (
         "activity", "arrived", "app_version", "card_tokens", "churned", "consent", "devices", "email", "felt", "handle",
-        "headset", "household", "has_app", "intent", "landline", "language", "loyalty_card", "mail_withdrawn", "mood",
+        "headset", "household", "has_app", "intent", "landline", "language", "loyalty_card", "mood",
         "number", "objected", "persona", "phone", "second_email", "seed", "serials", "shared", "speaker", "store",
-        "truth_id", "until", "user_id", "wallet",
+        "truth_id", "until", "user_id", "wallet", "withdrawn",
     )  # fmt: skip
 
     def __init__(self, seed: int, number: int, household: Household, chance: Chance) -> None:
@@ -79,7 +79,7 @@ class Person:
     def _when(self, chance: Chance) -> None:
         """18 % arrive, 18 % leave, each at a day of its own: as many are there on the first day as on the last."""
         end = DAYS * DAY_MS
-        self.arrived = int(chance.uniform() * end) if chance.uniform() < 0.18 else -50 * DAY_MS
+        self.arrived = int(chance.uniform() * end) if chance.uniform() < 0.18 else -45 * DAY_MS
         leaves = int(chance.uniform() * end) if chance.uniform() < 0.18 else None
         self.churned = leaves if leaves is not None and leaves > max(self.arrived, 0) + 10 * DAY_MS else None
         self.until = self.churned if self.churned is not None else end
@@ -95,8 +95,8 @@ class Person:
         self.landline = self.household.landline if u() < 0.6 else None
         self.loyalty_card = f"MD{10_000_000 + number:08d}" if u() < (0.6 if account else 0.1) else None
         self.card_tokens = [f"tok_{token('card', number, k)[:16]}" for k in range(1 + (u() < 0.35))]
-        self.handle = f"@{name.replace('.', '_')}" if u() < 0.3 else None
-        self.wallet = f"0x{token('wallet', number)}" if u() < 0.12 else None
+        self.handle = name.replace(".", "_") if u() < 0.3 else None
+        self.wallet = f"0x{token('wallet', number)}" if u() < 0.25 else None
 
     def _machines(self, chance: Chance) -> None:
         u, number = chance.uniform, self.number
@@ -105,19 +105,19 @@ class Person:
         def own(name: str, kind: str, os: str, keeps: float, private: float, tells: bool) -> None:
             self.devices[name] = Device(name, kind, os, token("device", number, name), keeps, private, tells)
 
-        iphone = u() < 0.45
-        own("phone", "mobile", "iOS" if iphone else "Android", 7 if iphone else 25, 0.14, not iphone)
+        iphone = u() < 0.4
+        own("phone", "mobile", "iOS" if iphone else "Android", 6 if iphone else 9, 0.24, not iphone or u() < 0.7)
         safari = u() < 0.35
-        if u() < 0.82:
-            own("laptop", "desktop", "macOS" if safari else "Windows", 7 if safari else 30, 0.2, not safari)
+        if u() < 0.88:
+            own("laptop", "desktop", "macOS" if safari else "Windows", 6 if safari else 9, 0.28, not safari or u() < 0.7)
         if self.household.tablet and u() < 0.9:
-            tablet = Device("tablet", "tablet", "Android", self.household.tablet, 14, 0.0, True, shared=True)
+            tablet = Device("tablet", "tablet", "Android", self.household.tablet, 10, 0.0, True, shared=True)
             self.devices["tablet"] = tablet
         elif u() < 0.45:
-            own("tablet", "tablet", "iPadOS", 7, 0.1, False)
-        if u() < 0.4:
-            own("work", "desktop", "Windows", 30, 0.1, True)
-        self.has_app = u() < 0.35 + 0.4 * (self.user_id is not None)
+            own("tablet", "tablet", "iPadOS", 6, 0.15, True)
+        if u() < 0.62:
+            own("work", "desktop", "Windows", 9, 0.15, True)
+        self.has_app = u() < 0.45 + 0.4 * (self.user_id is not None)
         self.app_version = chance.pick(IOS_VERSIONS) if iphone else ANDROID_VERSIONS[chance.weighed(_VERSIONS)]
         self.headset = token("headset", number) if u() < 0.5 else None
         self.speaker = token("speaker", number) if u() < 0.4 else None
@@ -127,8 +127,15 @@ class Person:
         self.objected = u() < 0.06
         grants = {"personalisation": u() < 0.6, "marketing": u() < 0.5, "cross_device": u() < 0.45}
         self.consent = {"measurement": not self.objected} | {k: v and not self.objected for k, v in grants.items()}
-        withdraws = u() < 0.09 and self.consent["marketing"] and self.email is not None
-        self.mail_withdrawn = int(u() * DAYS * DAY_MS) if withdraws else None
+        self.withdrawn: dict[str, int] = {}
+        for purpose, share in (("marketing", 0.12), ("personalisation", 0.05)):
+            withdraws, at = u() < share, int((0.1 + 0.9 * u()) * DAYS * DAY_MS)
+            if withdraws and self.consent[purpose] and self.email is not None and self.arrived < at < self.until:
+                self.withdrawn[purpose] = at
+
+    def consents_at(self, t: float) -> dict[str, bool]:
+        """What the person allows at an instant, by purpose."""
+        return {purpose: yes and t < self.withdrawn.get(purpose, self.until + 1) for purpose, yes in self.consent.items()}
 
 
 def person(seed: int, number: int) -> tuple[Person, Chance]:
@@ -162,4 +169,4 @@ def token(*parts: object) -> str:
     >>> len(token("cookie", 1)), token("cookie", 1) == token("cookie", 2)
     (32, False)
     """
-    return blake2b("/".join(map(str, parts)).encode(), digest_size=16).hexdigest()
+    return blake2b(repr(parts).encode(), digest_size=16).hexdigest()

@@ -14,21 +14,21 @@ from ariane.demo.verbatims import say
 COMMENTED = 0.4
 """The share of answers and reviews that carry a text."""
 
-ASKED = {"pays": 0.5, "visits_store": 0.5, "calls_support": 0.6, "waits_delivery": 0.5, "installs": 0.5}
+ASKED = {"pays": 0.5, "visits_store": 0.5, "calls_support": 0.6, "waits_delivery": 0.5, "installs": 0.5,
+         "sees_campaign": 0.05, "searches": 0.08, "compares": 0.08}  # fmt: skip
 """How often a step is followed by a transactional survey; every other step by a short one now and then."""
 
-ASKED_ELSE = 0.12
+ASKED_ELSE = 0.3
 _STARS = {late: bounds_of(shares) for late, shares in REVIEW_STARS.items()}
 
 
 def ask(life: Life, t: float, step: str, touch: Touch, e: float, about: dict[str, Any] | None = None) -> None:
     """Perhaps ask about a step just lived, where it was lived. `about` is carried along: store, reason, carrier."""
     u = life.chance.uniform
-    often = ASKED.get(step)
-    if u() >= (ASKED_ELSE if often is None else often):
+    if u() >= ASKED.get(step, ASKED_ELSE):
         return
     question = "emotion"
-    if often is not None:
+    if step in MOMENTS:
         draw = u()
         if step == "calls_support":
             question = "ces" if draw < 0.45 else "csat" if draw < 0.8 else "emotion"
@@ -61,7 +61,7 @@ def recommendation(life: Life, t: float) -> int:
         if at <= t and (step not in latest or at > latest[step][0]):
             latest[step] = (at, residual)
     lived = sum(MOMENTS[step] * residual for step, (_, residual) in latest.items())
-    raw = 7.75 + 0.9 * life.person.mood + 3.4 * lived + 0.9 * life.chance.normal()
+    raw = 7.5 + 0.9 * life.person.mood + 3.4 * lived + 0.9 * life.chance.normal()
     return max(0, min(10, round(raw)))
 
 

@@ -64,8 +64,9 @@ class TruthWriter:
     def add(self, person: Person, evidence: Evidence, n_events: int) -> None:
         """One person, once their rows are known."""
         truth_id = person.truth_id
-        consents = tuple(person.consent[purpose] for purpose in _CONSENTS)
-        withdrawn = self._day(person.mail_withdrawn)
+        now = person.consents_at(person.until)
+        consents = tuple(now[purpose] for purpose in _CONSENTS)
+        withdrawn = self._day(person.withdrawn.get("marketing"))
         churned = self._day(person.churned)
         row = (truth_id, person.household.household_id, person.persona.key, churned is not None, person.mood)
         self._rows["persons"].append((*row, *consents, withdrawn, n_events))

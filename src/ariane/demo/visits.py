@@ -8,18 +8,19 @@ from typing import Any
 from ariane.demo.brand import CAMPAIGNS, CODE_AT_TILL, PRODUCTS, STORES
 from ariane.demo.ledger import Touch
 from ariane.demo.life import MINUTE_MS, Life
+from ariane.demo.people import token
 from ariane.demo.surveys import ask
 
 Visit = Callable[[Life, float], float]
 PING_PONG = 0.02
 """How many shop visits go back and forth between shop and phone where nothing is planted."""
 
-DEVICES = {"phone", "laptop", "tablet", "work"}
+_SHOWN = tuple({"product_id": product_id, "category": category} for product_id, category, _ in PRODUCTS)
 
 
 def product(life: Life) -> dict[str, Any]:
-    product_id, category, _ = life.chance.pick(PRODUCTS)
-    return {"product_id": product_id, "category": category}
+    """A product looked at. The same few dicts for everybody: lay others over them, never write into them."""
+    return life.chance.pick(_SHOWN)
 
 
 def browse(life: Life, t: float, name: str, campaign: str | None = None, named: dict[str, str] | None = None) -> float:
@@ -131,13 +132,14 @@ def visit_store(life: Life, t: float) -> float:
 
 
 def _to_and_fro(life: Life, t: float, touch: Touch, about: dict[str, Any]) -> float:
-    """The code shows in the phone's basket, the till refuses it: back and forth."""
+    """The product's page shows a code, the till refuses it: back and forth."""
     phone = life.where.app() if life.person.has_app else life.where.web(t, "phone", signed=True)
     if phone.user is None and touch.cookie is not None:
         touch = Touch(touch.channel, touch.head, cookie=phone.cookie)
+    shown = product(life)
     for _ in range(2 + int(life.chance.uniform() * 2)):
         t += (1 + life.chance.waits(2)) * MINUTE_MS
-        life.ledger.add(t, "Cart Viewed", phone, {"path": "/basket"})
+        life.ledger.add(t, "Product Viewed", phone, shown)
         t += (1 + life.chance.waits(2)) * MINUTE_MS
         life.ledger.add(t, "Store Visited", touch, about)
     return t
@@ -181,9 +183,9 @@ def _try_on(life: Life, t: float) -> float:
 
 def _virtual_shop(life: Life, t: float) -> float:
     person = life.person
-    if person.wallet is None or person.headset is None:
+    if person.wallet is None:
         return browse(life, t, "phone")
-    touch = life.where.machine("virtual_world", "headset", person.headset)
+    touch = life.where.machine("virtual_world", "desktop", token("world", person.number))
     life.ledger.add(t, "Virtual Shop Entered", touch, {"wallet": person.wallet})
     t += (2 + life.chance.waits(5)) * MINUTE_MS
     if life.chance.uniform() < 0.25:

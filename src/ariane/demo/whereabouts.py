@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -26,11 +27,12 @@ _REFERRERS = ("https://www.google.example/", "", "", "https://www.lumieres-mag.e
 class Whereabouts:
     """One person's places. Every method returns a `Touch` to record events under."""
 
-    __slots__ = ("_chance", "_heads", "_person", "_user")
+    __slots__ = ("_chance", "_cookies", "_heads", "_person", "_user")
 
     def __init__(self, person: Person, chance: Chance) -> None:
         self._person, self._chance = person, chance
-        self._heads: dict[str, bytes] = {}
+        self._heads: dict[object, bytes] = {}
+        self._cookies: dict[tuple[str, str, int], str] = {}
         self._user = person.user_id
 
     def web(self, t: float, name: str, *, signed: bool = False, campaign: str | None = None) -> Touch:
@@ -43,7 +45,7 @@ class Whereabouts:
         told = user is not None or (device.tells and not private)
         if device.shared:
             person.shared |= {("device", device.device_id), ("cookie", cookie)}
-        key = f"web/{name}/{told}/{campaign}"
+        key = (name, told, campaign)
         head = self._heads.get(key)
         if head is None:
             described = {"id": device.device_id, "type": device.kind} if told else {"type": device.kind}
@@ -68,7 +70,16 @@ class Whereabouts:
             return _uuid(token("private", self._person.number, device.name, self._chance.uniform()))
         keeps = device.keeps_days * DAY_MS
         epoch = int((t + int(device.device_id[:4], 16) / 65_536 * keeps) // keeps)
-        return _uuid(token("cookie", device.device_id, epoch))
+        return self._lasting("cookie", device.device_id, epoch)
+
+    def _lasting(self, what: str, where: str, epoch: int) -> str:
+        """A cookie met again throughout an epoch."""
+        key = (what, where, epoch)
+        cookie = self._cookies.get(key)
+        if cookie is None:
+            owner = "" if what == "cookie" else self._person.number
+            cookie = self._cookies[key] = _uuid(token(what, owner, where, epoch))
+        return cookie
 
     def app(self) -> Touch:
         person = self._person
@@ -95,13 +106,8 @@ class Whereabouts:
 
     def in_app_browser(self, t: float, channel: str, campaign: str | None = None) -> Touch:
         """The browser inside a social network, or a partner's page: a cookie jar of its own, no device."""
-        cookie = _uuid(token("in-app", self._person.number, channel, int(t // (7 * DAY_MS))))
-        key = f"{channel}/{campaign}"
-        head = self._heads.get(key)
-        if head is None:
-            described = {"device": {"type": "mobile"}, "campaign": _campaign(campaign, channel)}
-            head = self._heads[key] = _head(channel, "analytics.js", **described)
-        return Touch(channel, head, cookie=cookie)
+        cookie = self._lasting("in-app", channel, int(t // (4 * DAY_MS)))
+        return Touch(channel, _in_app(channel, campaign), cookie=cookie)
 
     def machine(self, channel: str, kind: str, device_id: str) -> Touch:
         """A headset, a speaker: a device of one's own that keeps its name; signed in when there is an account."""
@@ -128,9 +134,12 @@ class Whereabouts:
         return _uuid(token(what, self._person.number, self._chance.uniform()))
 
 
-def consent_of(answers: Mapping[str, bool]) -> bytes:
-    """What the banner was told, as the tail of a context's JSON."""
-    return b',"consent":{"categoryPreferences":%b}' % _json(dict(answers))
+def consent_of(person: Person) -> Callable[[int], bytes]:
+    """What a banner is told at an instant, as the tail of a context's JSON."""
+    always = b',"consent":{"categoryPreferences":%b}' % _json(person.consent)
+    if not person.withdrawn:
+        return lambda _: always
+    return lambda t: b',"consent":{"categoryPreferences":%b}' % _json(person.consents_at(t))
 
 
 def _head(channel: str, library: str, **parts: Any) -> bytes:
@@ -144,6 +153,11 @@ def _campaign(name: str | None, source: str = "email") -> dict[str, str] | None:
 
 def _uuid(digits: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
+@lru_cache(64)
+def _in_app(channel: str, campaign: str | None) -> bytes:
+    return _head(channel, "analytics.js", device={"type": "mobile"}, campaign=_campaign(campaign, channel))
 
 
 def crawler(number: int) -> Touch:

@@ -137,3 +137,18 @@ def retire(stores: Stores) -> None:
     before = time.time() - stores.settings.log_retention_days * 86_400
     for partition in stores.log.partitions():
         stores.log.retire(partition, stores.lake.progress("events", partition), older_than=before)
+
+
+def gather(stores: Stores, *, for_s: float, quiet_s: float = 0.3) -> None:
+    """Let events gather for `for_s`, or until the stream has stood still for `quiet_s`."""
+    until = time.monotonic() + for_s
+    last: dict[str, int] = {}
+    moved_at = time.monotonic()
+    while (now := time.monotonic()) < until:
+        with stores.state.read() as conn:
+            taken = stores.state.offsets(conn, CONSUMER)
+        if taken != last:
+            last, moved_at = taken, now
+        if now - moved_at > quiet_s:
+            return
+        time.sleep(0.1)

@@ -17,6 +17,8 @@ from ariane.errors import ArianeError, Transient
 from ariane.store import Stores
 
 IDLE_S = 0.05
+SHARE_OF_WAITING = 2.0
+"""A commit that took one second is followed by up to two of gathering: many small commits would only be joined again."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -74,11 +76,12 @@ def lake(path: Path) -> None:
     idle_s = Stores(path).settings.lake_interval_s
 
     def step(stores: Stores) -> int:
+        began = time.monotonic()
         added = columnar.step(stores)
         if added:
             columnar.tidy(stores)
             columnar.retire(stores)
-            time.sleep(idle_s)
+            columnar.gather(stores, for_s=max(idle_s, SHARE_OF_WAITING * (time.monotonic() - began)))
         return added
 
     _follow(path, "lake", step, idle_s / 4)

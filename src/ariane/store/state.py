@@ -53,8 +53,11 @@ class State:
             sa.event.listen(self.engine, "connect", _tune_sqlite)
 
     def create(self) -> None:
-        """Make every table that is not there yet."""
-        metadata.create_all(self.engine)
+        """Make every table that is not there yet; processes that start together do it one after the other."""
+        with self.begin() as conn:
+            if not self.is_sqlite:
+                conn.exec_driver_sql("SELECT pg_advisory_xact_lock(1634887022)")
+            metadata.create_all(conn)
 
     def drop(self) -> None:
         metadata.drop_all(self.engine)

@@ -6,17 +6,28 @@ from __future__ import annotations
 import shutil
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from ariane import settings
+from ariane.demo.brand import journey_toml
+from ariane.demo.sending import send
+from ariane.demo.town import Town
 from ariane.errors import Conflict
 from ariane.processes import Serving, settle
 from ariane.store import Stores
 
+Advance = Callable[[str, int, int], None]
+"""Called with (town, stream or lake; done; total)."""
+
 MARK = "demo.json"
 DEFAULT_PORT = 8600
+
+
+def _silently(what: str, done: int, total: int) -> None:
+    """Progress for nobody."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -36,9 +47,12 @@ class Built(msgspec.Struct, frozen=True):
     settle_s: float = 0.0
 
 
-def standing(plan: Plan) -> bool:
-    """Whether this very town is there, whole. Conflict when the folder holds something else."""
+def standing(plan: Plan, *, fresh: bool = False) -> bool:
+    """Whether this very town is there, whole; with `fresh` any town is to be built again, so never. Conflict when the
+    folder holds something else."""
     mark = plan.folder / MARK
+    if fresh and (mark.exists() or (plan.folder / "truth").is_dir()):
+        return False
     if mark.exists():
         made = msgspec.json.decode(mark.read_bytes())
         if made == {"n_persons": plan.n_persons, "seed": plan.seed}:
@@ -47,12 +61,13 @@ def standing(plan: Plan) -> bool:
             f"{plan.folder} holds a town of {made['n_persons']:,} persons from seed {made['seed']}.",
             next_step="Add --fresh to build it again, or name another folder with --dir.",
         )
-    if plan.folder.exists() and any(plan.folder.iterdir()) and not (plan.folder / "truth").exists():
+    unfinished = (plan.folder / "truth").is_dir()  # interrupted while it was being built
+    if plan.folder.exists() and any(plan.folder.iterdir()) and not unfinished:
         raise Conflict(f"{plan.folder} is not empty and not a town.", next_step="Name another folder with --dir.")
     return False
 
 
-def build(plan: Plan, *, already: bool) -> tuple[Serving, Built]:
+def build(plan: Plan, *, already: bool, advance: Advance = _silently) -> tuple[Serving, Built]:
     """Start the town's processes, building it first unless it stands."""
     if not already:
         shutil.rmtree(plan.folder, ignore_errors=True)
@@ -63,31 +78,27 @@ def build(plan: Plan, *, already: bool) -> tuple[Serving, Built]:
     if already:
         return serving, Built()
     try:
-        return serving, _fill(plan, serving, config.sources["default"].write_key)
+        return serving, _fill(plan, serving, config.sources["default"].write_key, advance)
     except BaseException:
         serving.stop()
         raise
 
 
-def _fill(plan: Plan, serving: Serving, write_key: str) -> Built:
-    from ariane import demo
-    from ariane.cli.progress import LABELS, bars
-
-    town = demo.Town(seed=plan.seed, n_persons=plan.n_persons)
-    demo.write_journey(plan.folder)
+def _fill(plan: Plan, serving: Serving, write_key: str, advance: Advance) -> Built:
+    (plan.folder / "journey.toml").write_text(journey_toml(), encoding="utf-8")
+    town = Town(seed=plan.seed, n_persons=plan.n_persons)
     began = time.monotonic()
-    with bars() as advance:
-        report = demo.send(
-            town,
-            serving.address,
-            write_key,
-            on_progress=lambda done, total: advance("Living 120 days", done, total),
-        )
-        sent = time.monotonic()
-        demo.write_truth(town, plan.folder / "truth")
-        stores = Stores(plan.folder)
-        settle(stores, lambda what, done, total: advance(LABELS[what], done, total), watch=serving.watch)
-        stores.close()
+    report = send(
+        town,
+        serving.address,
+        write_key,
+        truth=plan.folder / "truth",
+        on_progress=lambda done, total: advance("town", done, total),
+    )
+    sent = time.monotonic()
+    stores = Stores(plan.folder)
+    settle(stores, advance, watch=serving.watch)
+    stores.close()
     (plan.folder / MARK).write_bytes(msgspec.json.encode({"n_persons": plan.n_persons, "seed": plan.seed}))
     return Built(n_sent=report.n_events, send_s=sent - began, settle_s=time.monotonic() - sent)
 
