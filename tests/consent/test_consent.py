@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ariane import consent
-from ariane.consent.deciding import decide_all
+from ariane.consent.deciding import decide, decide_all
 from ariane.consent.purposes import bases_from
 from ariane.consent.receipts import Receipt, receipts_of
 from ariane.consent.stored import consents, receipts
@@ -163,7 +163,7 @@ def test_a_standing_does_not_depend_on_the_order_of_receipts(listed, random):
 
 @given(RECEIPTS)
 def test_a_grant_needs_every_identifiers_latest_word(listed):
-    decided = consent.decide(listed, "consent")
+    decided = decide(listed, "consent")
     latest_of = {key: max(r.at_us for r in listed if r.subject_key == key) for key in {r.subject_key for r in listed}}
     if decided.granted:
         newest = max(latest_of.values())

@@ -5,13 +5,12 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ariane import identity
 from ariane.consent.deciding import decide_all
 from ariane.consent.receipts import Receipt
 from ariane.consent.stored import consents, receipts
-from ariane.identity.commands import lift_event, merge_event, restore_event, retract_event, split_event
 from ariane.identity.rules import Rules, _default_table, read_rules
 from ariane.identity.solving import Edge, Known, solve
+from ariane.identity.steering import lift_event, merge_event, resolve_all, restore_event, retract_event, split_event
 from ariane.identity.stored import edges, identifiers, rulings
 from ariane.model import Event
 from identity.town import Town, command, event, ident
@@ -102,7 +101,7 @@ def test_online_is_what_solving_the_whole_evidence_gives(history, sizes, own_rul
     assert online.rows(consents, "version") == decided_anew(online, expected)
     before = online.standing()
     with online.state.begin() as conn:
-        changes = identity.resolve_all(conn, rules)
+        changes = resolve_all(conn, rules)
     assert not changes.changed and not changes.gone
     assert online.standing() == before
 

@@ -6,9 +6,9 @@ import pytest
 
 from ariane import identity
 from ariane.errors import InputError
-from ariane.identity.commands import merge_event, retract_event, split_event
 from ariane.identity.identifying import normalise, subject_key
 from ariane.identity.rules import Rules, _default_table, read_rules
+from ariane.identity.steering import merge_event, resolve_all, retract_event, split_event
 from ariane.identity.stored import edges, person_changes, persons
 from identity.town import Town, command, event, ident, town
 
@@ -232,8 +232,8 @@ def test_tighter_rules_are_applied_to_the_whole_history():
     assert t.together("cookie:a", "cookie:b")
     tighter = read_rules("[kinds.user_id]\nblock = ['guest-.*']", "t", base=DEFAULT)
     with t.state.begin() as conn:
-        identity.resolve_all(conn, tighter)
+        resolve_all(conn, tighter)
     assert len(t.groups()) == 3
     with t.state.begin() as conn:
-        identity.resolve_all(conn, Rules.default())
+        resolve_all(conn, Rules.default())
     assert t.together("cookie:a", "cookie:b", "user_id:guest-account")

@@ -6,9 +6,9 @@ import pytest
 
 from ariane import consent, identity
 from ariane.errors import ConsentError, InputError, NotFound
-from ariane.identity.commands import merge_event, retract_event, split_event
-from ariane.identity.explaining import what_would_leave, words
+from ariane.identity.steering import merge_event, resolve_all, retract_event, split_event, what_would_leave
 from ariane.identity.stored import edges
+from ariane.identity.threads import words
 from ariane.store import schema_of
 from identity.town import SERVICE, Town, command, event, ident, town
 
@@ -170,7 +170,7 @@ def test_postgresql_holds_the_same_persons(postgres_database, request):
     for store in stores:
         store.absorb_in([history[:4], history[4:7], history[7:]])
         with store.state.begin() as conn:
-            identity.resolve_all(conn)
+            resolve_all(conn)
     lite, postgres = stores
     assert {name: sorted(map(repr, rows)) for name, rows in lite.standing().items()} == {
         name: sorted(map(repr, rows)) for name, rows in postgres.standing().items()

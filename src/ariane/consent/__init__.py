@@ -2,6 +2,27 @@
 receipts, read from events, add up to a standing per purpose and channel, decided anew whenever persons merge or split:
 on a merge the refusal holds, on a split each side keeps its own. A read shows a `Permit` and gets only who may be read;
 an analysis takes a `Population`. What nobody named is denied.
+
+>>> from types import SimpleNamespace
+>>> from ariane import consent
+>>> from ariane.model import Event
+>>> from ariane.store import State
+>>> state = State("sqlite://"); state.create()
+>>> yes = Event(event_id="e", message_id="m", source="web", type="track", name="Consent Given", channel="web",
+...             occurred_us=0, received_us=0, properties={"purpose": "marketing", "channel": "email"})
+>>> holders = SimpleNamespace(version=1, subjects=[(7, True)], changed={"P-1": (7,)}, gone=frozenset(),
+...                           members=lambda conn, keys: {"P-1": (7,)})
+>>> with state.begin() as conn:
+...     consent.absorb(conn, [yes], holders)
+>>> marketing = consent.permit("marketing", actor="nina")
+>>> with state.read() as conn:
+...     consent.require(conn, marketing, "P-1")
+...     on = [consent.allowed(conn, marketing, "P-1", channel) for channel in ("email", "sms")]
+...     rows = consent.tables(conn)["consents"].num_rows
+>>> on, rows, isinstance(marketing, consent.Permit)
+([True, False], 1, True)
+>>> str(consent.gate(consent.permit("service", actor="nina"), "P-1"))
+'true'
 """
 
 from __future__ import annotations
@@ -12,17 +33,16 @@ from ariane.consent import stored as _stored  # noqa: F401  declared before any 
 from ariane.face import face
 
 if TYPE_CHECKING:
-    from ariane.consent.deciding import decide
-    from ariane.consent.populating import Population, population
+    from ariane.consent.populating import Population, Segment, population
     from ariane.consent.purposes import Permit, permit
     from ariane.consent.standing import absorb, allowed, gate, require, tables
 
 __all__ = [
     "Permit",
     "Population",
+    "Segment",
     "absorb",
     "allowed",
-    "decide",
     "gate",
     "permit",
     "population",
@@ -35,9 +55,9 @@ __getattr__ = face(
     {
         "Permit": "purposes",
         "Population": "populating",
+        "Segment": "populating",
         "absorb": "standing",
         "allowed": "standing",
-        "decide": "deciding",
         "gate": "standing",
         "permit": "purposes",
         "population": "populating",
