@@ -48,10 +48,11 @@ def _runs(command: list[str], *, seconds: int) -> bool:
 
 def fetch() -> str | None:
     """A Chromium, downloaded by Playwright or, as root on Debian, installed from the distribution."""
-    if not find():
-        print("No Chromium here: asking Playwright for one ...", file=sys.stderr)
-        _runs([sys.executable, "-m", "playwright", "install", "chromium"], seconds=300)
-        find.cache_clear()
+    if find() or os.environ.get("ARIANE_CHROMIUM"):
+        return find()  # somebody chose: not ours to fetch another
+    print("No Chromium here: asking Playwright for one ...", file=sys.stderr)
+    _runs([sys.executable, "-m", "playwright", "install", "chromium"], seconds=300)
+    find.cache_clear()
     if not find() and os.geteuid() == 0 and shutil.which("apt-get"):
         print("Installing the distribution's Chromium ...", file=sys.stderr)
         os.environ["DEBIAN_FRONTEND"] = "noninteractive"

@@ -145,9 +145,9 @@ def pytest_configure(config: pytest.Config) -> None:
     tempfile.tempdir = str(scratch)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
+@pytest.hookimpl(wrapper=True, trylast=True)  # the innermost: after the fixtures are torn down, before the summary
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
-    yield  # every fixture is torn down now
+    yield
     stash = session.config.stash
     left = litter.processes(os.environ[litter.TOKEN])
     litter.end(left)
