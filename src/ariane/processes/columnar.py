@@ -14,10 +14,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from ariane.consent import tables as consent_tables
-from ariane.identity import rules_of
-from ariane.identity.identifying import subject_key
+from ariane.identity import Rules, rules_of, subject_key
 from ariane.identity import tables as identity_tables
-from ariane.identity.rules import Rules
 from ariane.ingest import columns_of, read
 from ariane.model import DAY, Event
 from ariane.processes.stream import CONSUMER, duplicates
