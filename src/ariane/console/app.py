@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import anyio
 import msgspec
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -22,7 +23,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ariane.console import asked as asking
 from ariane.console import render
 from ariane.console.desk import Desk
+from ariane.console.warming import Warming
 from ariane.console.views import journeys, live, overview, people, person, planted
+from ariane.console.words import N_
 from ariane.errors import ArianeError, NotFound, Transient
 
 POLICY = "; ".join(
@@ -99,7 +102,10 @@ def create_app(workspace_path: Path) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        warming = Warming(desk)
+        warming.start()
         yield
+        await anyio.to_thread.run_sync(warming.stop)
         desk.close()
 
     app = Starlette(
@@ -138,11 +144,11 @@ def _show(request: Request, status: int, headline: str, what: str, next_step: st
 
 def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, ArianeError)
-    headline = "This could not be read"
+    headline = N_("This could not be read")
     if isinstance(error, NotFound):
-        headline = "Nothing stands here"
+        headline = N_("Nothing stands here")
     elif isinstance(error, Transient):
-        headline = "Ariane is starting"
+        headline = N_("Ariane is starting")
     next_step = error.next_step or (f"Allowed: {error.allowed}." if error.allowed else "")
     return _show(request, error.status, headline, error.what, next_step)
 
@@ -152,8 +158,8 @@ def _missing(request: Request, error: Exception) -> Response:
     desk: Desk = request.app.state.desk
     tongue = desk.tongue(asking.read(request).lang)
     if error.status_code == 404:
-        return _show(request, 404, "The thread ends here", tongue._("No screen has this address."))
-    return _show(request, error.status_code, "This could not be read", error.detail)
+        return _show(request, 404, N_("The thread ends here"), tongue._("No screen has this address."))
+    return _show(request, error.status_code, N_("This could not be read"), error.detail)
 
 
 def _broken(request: Request, error: Exception) -> Response:
@@ -161,4 +167,4 @@ def _broken(request: Request, error: Exception) -> Response:
     desk: Desk = request.app.state.desk
     tongue = desk.tongue(asking.read(request).lang)
     said = tongue._("Ariane failed to draw this screen. Nothing was lost; the log of the console says what happened.")
-    return _show(request, 500, "Something broke", said, tongue._("Try again, and run 'ariane doctor' if it stays."))
+    return _show(request, 500, N_("Something broke"), said, tongue._("Try again, and run 'ariane doctor' if it stays."))

@@ -79,7 +79,7 @@ def behind(desk: Desk, asked: Asked, what: str) -> Behind:
     minimum = measured.map.minimum
     shown = _persons_behind(desk, asked, what, meant.where, SHOWN)
     total = int(shown.value or 0)
-    facts = _facts(desk, asked, measured.map.steps, meant) if meant.finding is None else findings.facts(meant.finding)
+    facts = _facts(desk, asked, measured.map.steps, meant) if meant.finding is None else findings.facts(desk, asked, meant.finding)
     persons = shown.to_dicts() if total >= minimum else []
     listed = tongue.n_("%(n)s person", "%(n)s persons", total) if total >= minimum or total == 0 else tongue._("fewer than %(n)s persons", n=tongue.number(minimum))
     if total > len(persons) > 0:
@@ -87,7 +87,7 @@ def behind(desk: Desk, asked: Asked, what: str) -> Behind:
     return Behind(
         headline=meant.headline,
         about=f"{listed} · {measuring.subtitle(desk, asked)}",
-        facts=tuple(Fact(tongue._(label), value, small) for label, value, small in facts),
+        facts=tuple(Fact(label, value, small) for label, value, small in facts),
         verbatims=tuple(_verbatims(desk, asked, measured.map.steps, meant)),
         persons=tuple(_person(desk, asked, row) for row in persons),
         absent=tongue._("Nobody.") if total == 0 else tongue._("Too few to list: so few could be recognised."),
@@ -104,11 +104,11 @@ def _meant(desk: Desk, asked: Asked, what: str) -> Meant:
         return Meant({"step": rest}, rest, None, journey.step(rest).label(asked.lang))
     if kind == "left":
         window_s = measuring.measure(desk, asked).map.window_s
-        said = f"{journey.step(rest).label(asked.lang)} · {tongue._('Go no further')}"
+        said = journey.step(rest).label(asked.lang) + " · " + tongue._("Go no further")
         return Meant({"step": rest, "left": True, "window_s": window_s}, rest, None, said)
     if kind == "cell":
         step, _, row = rest.partition(":")
-        said = f"{names.value(tongue, journey.rows, row) if row else tongue._('Not said')} · {journey.step(step).label(asked.lang)}"
+        said = (names.value(tongue, journey.rows, row) if row else tongue._("Not said")) + " · " + journey.step(step).label(asked.lang)
         return Meant({"step": step, "row": row}, step, row, said)
     if kind == "finding":
         card = next((card for card in findings.cards(desk, asked) if card.anchor == rest), None)
@@ -136,15 +136,15 @@ def _facts(desk: Desk, asked: Asked, steps: tuple[StepView, ...], meant: Meant) 
         emotion, reach = cell.emotion, cell.reach
     said = tongue.signed(emotion.value) if emotion.value is not None else tongue._("too few") if emotion.n else "–"
     found = [
-        ("Emotion", said, _rests(desk, asked, emotion, "signed", 1)),
-        ("Reach" if cell is None else "Of the step's persons", tongue.percent(reach.value), _rests(desk, asked, reach, "percent", 0)),
+        (tongue._("Emotion"), said, _rests(desk, asked, emotion, "signed", 1)),
+        (tongue._("Reach") if cell is None else tongue._("Of the step's persons"), tongue.percent(reach.value), _rests(desk, asked, reach, "percent", 0)),
     ]
     if cell is None and step.drop_off.n:
-        found.append(("Go no further", tongue.percent(step.drop_off.value), _rests(desk, asked, step.drop_off, "percent", 0)))
+        found.append((tongue._("Go no further"), tongue.percent(step.drop_off.value), _rests(desk, asked, step.drop_off, "percent", 0)))
     if cell is None and step.median_wait_s is not None:
-        found.append(("Median time", tongue.duration(step.median_wait_s * SECOND), ""))
+        found.append((tongue._("Median time"), tongue.duration(step.median_wait_s * SECOND), ""))
     if cell is None and step.desired is not None and step.desired.emotion is not None:
-        found.append(("Emotion desired", tongue.signed(step.desired.emotion), ""))
+        found.append((tongue._("Emotion desired"), tongue.signed(step.desired.emotion), ""))
     return found  # fmt: skip
 
 

@@ -335,7 +335,7 @@ def _reach(cell: Cell) -> float:
 
 def _spoken(tongue: Tongue, steps: tuple[StepView, ...]) -> str:
     said = [f"{names.text(s.name, tongue.lang)} {tongue.signed(s.emotion.value)}" for s in steps if s.emotion.value is not None]
-    return f"{tongue._('Emotion')}: " + "; ".join(said)
+    return tongue._("Emotion") + ": " + "; ".join(said)
 
 
 def opens(asked: Asked, what: str) -> str:

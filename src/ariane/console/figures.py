@@ -84,7 +84,7 @@ def figure(
     said = tongue.number(abs(change) * (100 if look.form == "percent" else 1), look.digits)
     told = any(character in "123456789" for character in said)
     if look.form == "percent":
-        said = f"{said} {tongue._('pts')}"
+        said = said + " " + tongue._("pts")
     say = {"percent": tongue.percent, "signed": tongue.signed, "number": tongue.number}[look.form]
     return Figure(
         key=key,

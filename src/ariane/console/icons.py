@@ -63,3 +63,8 @@ def channel_icon(channel: str, label: str = "") -> Markup:
 
 def kind_icon(kind: str) -> Markup:
     return icon(KIND_ICONS.get(kind, "circle-dashed"))
+
+
+def kind_drawing(kind: str) -> Markup:
+    """The icon's strokes alone, to put inside a larger picture."""
+    return Markup(_drawing(KIND_ICONS.get(kind, "circle-dashed")))

@@ -11,10 +11,14 @@ from ariane.console import figures, reading
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.words import N_
+from ariane.consent import Population
 from ariane.model import Interval
 
 if TYPE_CHECKING:
     from ariane.journeys.map import JourneyMap
+
+
+MACHINES = ("cookie", "device", "object_serial", "event")
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -23,6 +27,7 @@ class Measured(msgspec.Struct, frozen=True):
     map: JourneyMap
     n_persons: int
     n_persons_before: int | None
+    n_identified: int
 
 
 def measure(desk: Desk, asked: Asked) -> Measured:
@@ -40,9 +45,17 @@ def measure(desk: Desk, asked: Asked) -> Measured:
         drawn = journeys.journey_map(
             now, journey, compare=before, friction_steps=hurting, minimum=desk.settings.minimum_cell
         )
-        return Measured(drawn, now.n_persons(), before.n_persons() if before else None)
+        return Measured(drawn, now.n_persons(), before.n_persons() if before else None, _identified(now))
 
     return desk.answer(("map", period, asked.segment, compares), compute)
+
+
+def _identified(population: Population) -> int:
+    """Persons known by more than a machine: an account, an address, a card, a number, a handle."""
+    known = population.engine.table("identifiers")
+    named = known.filter(~known.kind.isin(MACHINES)).select("person_id").distinct()
+    theirs = named.semi_join(population.persons, "person_id")
+    return int(population.engine.run(theirs.aggregate(n=theirs.count())).column("n")[0].as_py())
 
 
 def _had_before(desk: Desk, asked: Asked) -> bool:
@@ -58,14 +71,14 @@ def tiles(desk: Desk, asked: Asked, measured: Measured) -> list[figures.Figure]:
     """Persons, then the journey's own figures."""
     tongue = desk.tongue(asked.lang)
     weeks = next((kpi.weekly for kpi in measured.map.kpis if kpi.key == "conversion"), ())
-    look = figures.Look(N_("Persons"), why=N_("Persons with at least one event in the period"))
+    look = figures.Look(N_("Persons"), why=N_("Persons with at least one event in the period; identified: by an account, an address, a card, not a cookie alone"))
     known = Interval(float(measured.n_persons), None, None, measured.n_persons)
     before = None
     if measured.n_persons_before is not None:
         before = Interval(float(measured.n_persons_before), None, None, measured.n_persons_before)
     said = figures.figure(tongue, "persons", look, known, before, [float(week.n) for week in weeks], None)
-    on_it = tongue.n_("%(n)s on this journey", "%(n)s on this journey", measured.map.n_persons)
-    return [msgspec.structs.replace(said, basis=on_it), *figures.of_kpis(tongue, measured.map.kpis)]
+    identified = tongue.n_("%(n)s identified", "%(n)s identified", measured.n_identified)
+    return [msgspec.structs.replace(said, basis=identified), *figures.of_kpis(tongue, measured.map.kpis)]
 
 
 def subtitle(desk: Desk, asked: Asked) -> str:
@@ -86,4 +99,4 @@ def held(desk: Desk, asked: Asked, drawn: JourneyMap) -> str:
         "%(n)s persons held back by consent: counted here, in none of these numbers",
         drawn.n_held_back,
     )
-    return f"{said} · {tongue._('purpose')}: {tongue._('measurement')}"
+    return said + " · " + tongue._("purpose: measurement")

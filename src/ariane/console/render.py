@@ -45,6 +45,7 @@ def environment(tongue: Tongue) -> Environment:
         icon=icons.icon,
         channel_icon=icons.channel_icon,
         kind_icon=icons.kind_icon,
+        kind_drawing=icons.kind_drawing,
         asset=asset,
     )
     env.filters.update(n=tongue.number, signed=tongue.signed, pct=tongue.percent, duration=tongue.duration)

@@ -47,6 +47,7 @@ class Journeys(msgspec.Struct, frozen=True, kw_only=True):
     table: tuple[TableRow, ...] = ()
     csv: str = ""
     csv_touchpoints: str = ""
+    csv_findings: str = ""
     opened: behind.Behind | None = None
     why_empty: str = ""
     commands: tuple[str, ...] = ()
@@ -94,7 +95,7 @@ def _screen(desk: Desk, asked: Asked) -> Journeys:
     anchors = {card.step: card.anchor for card in reversed(cards)}
     return Journeys(
         name=names.text(drawn.name, asked.lang) or tongue._("Journey"),
-        subtitle=f"{tongue._('Measured from events and surveys, not drawn by hand')} · {measuring.subtitle(desk, asked)}",
+        subtitle=tongue._("Measured from events and surveys, not drawn by hand") + " · " + measuring.subtitle(desk, asked),
         choices=reading.choices(desk, asked),
         proposed=drawn.proposed,
         drawing=drawing.draw(tongue, asked, drawn, anchors),
@@ -105,6 +106,7 @@ def _screen(desk: Desk, asked: Asked) -> Journeys:
         table=tuple(_table(desk, asked, measured)),
         csv=asked.link("/journeys/steps.csv"),
         csv_touchpoints=asked.link("/journeys/touchpoints.csv"),
+        csv_findings=asked.link("/journeys/findings.csv"),
         opened=behind.behind(desk, asked, asked.get("open")) if asked.get("open") else None,
     )
 

@@ -124,31 +124,37 @@ async def stream(request: Request) -> Response:
     asked = asking.read(request, desk.settings.language)
     tail = await anyio.to_thread.run_sync(lambda: Tail(desk.stores.log))
     return StreamingResponse(
-        _follow(request, desk, asked, tail),
+        _follow(desk, asked, tail),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _follow(request: Request, desk: Desk, asked: Asked, tail: Tail) -> AsyncIterator[str]:
+async def _follow(desk: Desk, asked: Asked, tail: Tail) -> AsyncIterator[str]:
+    """Until whoever reads goes away, which the server tells by cancelling."""
     tongue = desk.tongue(asked.lang)
     template = render.environment(tongue).get_template("live_line.html")
     minute: deque[tuple[float, int]] = deque()
+    # Each tick draws what the tick before brought: by then the stream has tied it to a person.
+    waiting: list[Arrival] = []
 
     def draw() -> str:
-        arrivals, total = tail.fresh(SHOWN * 4)
+        fresh, total = tail.fresh(SHOWN * 4)
+        arrivals = list(waiting)
+        waiting[:] = fresh
         minute.append((time.monotonic(), total))
         while minute[0][0] < time.monotonic() - 60:
             minute.popleft()
         chosen = [one for one in arrivals if wanted(one, asked)][-SHOWN:]
         drawn = [template.render(line=line) for line in _lines(desk, asked, chosen)]
         text = "".join("event: line\n" + "".join(f"data: {part}\n" for part in one.splitlines()) + "\n" for one in drawn)
-        said = tongue.n_("%(n)s event in the last minute", "%(n)s events in the last minute", sum(n for _, n in minute))
+        n_lately = sum(n for _, n in minute)
+        said = tongue.n_("%(n)s event in the last minute", "%(n)s events in the last minute", n_lately)
         return text + (f"event: tally\ndata: {said}\n\n" if total else "")
 
     yield "retry: 2000\n\n: here\n\n"
     beaten = time.monotonic()
-    while not await request.is_disconnected():
+    while True:
         text = await anyio.to_thread.run_sync(draw)
         if text:
             yield text

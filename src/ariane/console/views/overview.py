@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ariane import consent
+from ariane import consent, identity
 from ariane.console import asked as asking
 from ariane.console import drawing, faces, figures, findings, measuring, names, reading, render, sheets
 from ariane.console.asked import Asked
@@ -20,6 +20,7 @@ from ariane.model import PURPOSES
 
 NEARLY_EMPTY = 200
 TOP_FINDINGS = 3
+NAME_WIDTH = 15.0
 
 
 class FirstStep(msgspec.Struct, frozen=True):
@@ -36,6 +37,8 @@ class MiniDot(msgspec.Struct, frozen=True):
     name: str
     label: str
     title: str
+    edge: str
+    above: bool
 
 
 class ChannelShare(msgspec.Struct, frozen=True):
@@ -126,11 +129,20 @@ def _screen(desk: Desk, asked: Asked) -> Overview:
 
 
 def _dots(drawn: drawing.Drawing) -> tuple[MiniDot, ...]:
+    """Every measured step as a dot; the strongest marks are named, as long as their names do not touch."""
+    felt = [(column, column.dot) for column in drawn.columns if column.dot is not None]
+    named: list[float] = []
+    for column, dot in sorted(felt, key=lambda pair: -abs(50 - pair[1].y)):
+        if column.tone and all(abs(dot.x - x) > NAME_WIDTH for x in named):
+            named.append(dot.x)
     return tuple(
-        MiniDot(column.dot.x, column.dot.y, column.tone, column.name, column.dot.label, column.dot.title)
-        for column in drawn.columns
-        if column.dot is not None
-    )
+        MiniDot(dot.x, dot.y, column.tone, column.name if dot.x in named else "", dot.label, dot.title, _edge(dot.x), dot.y < 50)
+        for column, dot in felt
+    )  # fmt: skip
+
+
+def _edge(x: float) -> str:
+    return "left" if x < NAME_WIDTH / 2 else "right" if x > 100 - NAME_WIDTH / 2 else ""
 
 
 def _channel_rows(desk: Desk, asked: Asked) -> tuple[list[dict[str, Any]], int]:
@@ -168,12 +180,11 @@ def _consents(desk: Desk, asked: Asked) -> tuple[PurposeCount, ...]:
 
     def compute() -> list[tuple[str, str, int, int]]:
         found = []
-        for purpose in PURPOSES:
-            basis = consent.permit(purpose, actor="console", bases=bases).basis
-            may = consent.population(
-                desk.engine, purpose, basis=basis, since_us=period.since_us, until_us=period.until_us
-            )
-            found.append((purpose, basis, may.n_persons(), may.n_held_back()))
+        with desk.stores.state.read() as conn:
+            for purpose in PURPOSES:
+                permit = consent.permit(purpose, actor="console", bases=bases)
+                may = identity.people(conn, permit, limit=0, seen_since_us=period.since_us)
+                found.append((purpose, permit.basis, may.total, may.n_held_back))
         return found
 
     return tuple(

@@ -27,6 +27,7 @@ ORDERS = {
     "n_events": N_("Events"),
     "n_identifiers": N_("Identifiers"),
 }
+KINDS = ("user_id", "email", "loyalty_card", "phone", "caller_number", "social_handle", "device", "object_serial")
 MOST_ROWS = 50_000
 
 
@@ -52,6 +53,15 @@ class Head(msgspec.Struct, frozen=True):
     chosen: bool
 
 
+class Kind(msgspec.Struct, frozen=True):
+    """A filter: persons with an identifier of this kind."""
+
+    key: str
+    label: str
+    href: str
+    chosen: bool
+
+
 class Pages(msgspec.Struct, frozen=True):
     page: int
     n_pages: int
@@ -72,6 +82,7 @@ class PeopleScreen(msgspec.Struct, frozen=True):
     hidden: tuple[tuple[str, str], ...]
     searched: bool
     empty: bool
+    kinds: tuple[Kind, ...]
 
 
 def routes() -> list[Route]:
@@ -92,7 +103,9 @@ def _screen(desk: Desk, asked: Asked) -> PeopleScreen:
     order = asked.get("sort") if asked.get("sort") in ORDERS else "last_seen"
     permit = permit_of(desk, asked)
     with desk.stores.state.read() as conn:
-        listed = identity.people(conn, permit, order=order, limit=PAGE, offset=0 if q else (asked.page - 1) * PAGE)
+        listed = identity.people(
+            conn, permit, order=order, limit=PAGE, offset=0 if q else (asked.page - 1) * PAGE, kind=_kind(asked)
+        )
         found = identity.find(conn, permit, q, limit=50) if q else listed.rows
     total = len(found) if q else listed.total
     n_pages = 1 if q else max(1, -(-total // PAGE))
@@ -120,11 +133,22 @@ def _screen(desk: Desk, asked: Asked) -> PeopleScreen:
             asked.link(page=asked.page - 1 if asked.page > 2 else None) if asked.page > 1 else "",
             asked.link(page=asked.page + 1) if asked.page < n_pages else "",
         ),
-        csv=asked.link("/people.csv", q=q, sort=asked.get("sort")),
+        csv=asked.link("/people.csv", q=q, sort=asked.get("sort"), kind=_kind(asked)),
         hidden=tuple((name, asked.get(name)) for name in ("lang", "theme", "reveal", "range", "segment") if asked.get(name)),
         searched=bool(q),
-        empty=not q and listed.total + listed.n_held_back == 0,
+        empty=not q and not _kind(asked) and listed.total + listed.n_held_back == 0,
+        kinds=(
+            Kind("", tongue._("Everyone"), asked.link(kind=None, page=None), _kind(asked) is None),
+            *(
+                Kind(key, names.kind(tongue, key), asked.link(kind=key, page=None, q=None), _kind(asked) == key)
+                for key in KINDS
+            ),
+        ),
     )
+
+
+def _kind(asked: Asked) -> str | None:
+    return asked.get("kind") if asked.get("kind") in KINDS else None
 
 
 def _person(desk: Desk, asked: Asked, one: Found, channels: tuple[str, ...]) -> Person:
@@ -171,7 +195,7 @@ def download(request: Request) -> Response:
         rows = (
             identity.find(conn, permit, q, limit=200)
             if q
-            else identity.people(conn, permit, order=order, limit=MOST_ROWS).rows
+            else identity.people(conn, permit, order=order, limit=MOST_ROWS, kind=_kind(asked)).rows
         )
     clear = permit.purpose == "service"
     return sheets.sheet(

@@ -21,7 +21,7 @@ from ariane.model import PURPOSES
 if TYPE_CHECKING:
     from ariane.identity.reading import Held, Thread, Tie
 
-PAGE = 60
+PAGE = 40
 MOST_TIES = 80
 RULES = {
     "manual": N_("somebody decided so"),
@@ -234,7 +234,7 @@ def _facts(desk: Desk, asked: Asked, thread: Thread) -> tuple[Fact, ...]:
     for held in thread.identifiers:
         kinds[held.kind] = kinds.get(held.kind, 0) + 1
     machines = kinds.get("device", 0)
-    small = " · ".join(f"{n} {names.kind(tongue, kind).lower()}" for kind, n in kinds.items())
+    small = tongue.n_("of %(n)s kind", "of %(n)s kinds", len(kinds))
     return (
         Fact(tongue._("First seen"), tongue.day(thread.first_seen_us), tongue.clock(thread.first_seen_us)),
         Fact(tongue._("Last seen"), tongue.day(thread.last_seen_us), tongue.clock(thread.last_seen_us)),
