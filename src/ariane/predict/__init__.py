@@ -1,0 +1,27 @@
+"""Prediction: what persons will probably do, from what they did. Every number here is predicted, never observed.
+
+`score` estimates for each person who bought whether they still will, and how often in the next 90 days, by the BG/NBD
+model of repeat buying. `fit` finds that model's parameters by maximum likelihood on counts, so its cost does not grow
+with the number of persons; `Fit` holds them and answers `p_alive` and `expected_purchases` in closed form.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ariane.predict.buying import Fit, fit
+    from ariane.predict.scoring import score
+
+_HOMES = {"Fit": "buying", "fit": "buying", "score": "scoring"}
+
+__all__ = ["Fit", "fit", "score"]
+
+
+def __getattr__(name: str) -> object:
+    """Load a name's module when it is first asked for: fitting needs SciPy."""
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"ariane.predict.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'ariane.predict' has no attribute '{name}'")
