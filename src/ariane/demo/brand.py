@@ -27,7 +27,9 @@ ANDROID_VERSIONS = ("4.1", "4.2", "4.3")
 IOS_VERSIONS = ("5.1", "5.2")
 INTENTS = ("buy", "research", "gift", "support", "renew")
 
-PLACES = ("phone", "laptop", "tablet", "app", "store", "chatbot", "voice_assistant", "immersive", "virtual_world", "social")
+PLACES = (
+    "phone", "laptop", "tablet", "app", "store", "chatbot", "voice_assistant", "immersive", "virtual_world", "social",
+)  # fmt: skip
 """Where a person may be in touch with the brand before buying."""
 
 PURCHASE_SHARE = 0.66
@@ -89,7 +91,8 @@ PERSONAS = (
         3.4, (26, 30, 8, 8, 8, 6, 2, 4, 2, 6), 0.25, 0.56, 0.28, 1.0,
     ),
     Persona(
-        "shop_faithful", 0.22, "The shop regular", "Le fidèle de boutique", "Prepares online, decides beside an adviser.",
+        "shop_faithful", 0.22, "The shop regular", "Le fidèle de boutique",
+        "Prepares online, decides beside an adviser.",
         "Prépare en ligne, décide auprès d'un conseiller.",
         2.6, (16, 14, 6, 6, 40, 3, 2, 3, 0, 4), 0.75, 0.62, 0.36, 1.1,
     ),
@@ -99,12 +102,14 @@ PERSONAS = (
         2.9, (30, 6, 3, 40, 6, 5, 2, 2, 1, 5), 0.12, 0.72, 0.42, 0.9,
     ),
     Persona(
-        "technophile", 0.14, "The technophile", "Le technophile", "Tries everything first: augmented reality, voice, virtual shop.",
+        "technophile", 0.14, "The technophile", "Le technophile",
+        "Tries everything first: augmented reality, voice, virtual shop.",
         "Essaie tout le premier : réalité augmentée, voix, boutique virtuelle.",
         3.3, (16, 16, 6, 22, 6, 8, 8, 10, 5, 3), 0.15, 0.78, 0.44, 0.8,
     ),
     Persona(
-        "deal_hunter", 0.16, "The deal hunter", "Le chasseur d'offres", "Waits for the offer, follows the brand on social networks.",
+        "deal_hunter", 0.16, "The deal hunter", "Le chasseur d'offres",
+        "Waits for the offer, follows the brand on social networks.",
         "Attend l'offre, suit la marque sur les réseaux sociaux.",
         3.1, (32, 18, 6, 12, 8, 4, 1, 2, 1, 16), 0.30, 0.64, 0.30, 1.2,
     ),

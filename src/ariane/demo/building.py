@@ -1,5 +1,5 @@
-"""Building the demo town: a workspace, its processes, the simulator sending through HTTP, and the wait until every event
-is in the lake."""
+"""Building the demo town: a workspace, its processes, the simulator sending through HTTP, and the wait until every
+event is in the lake."""
 
 from __future__ import annotations
 

@@ -55,8 +55,7 @@ def _spark(life: Life, start: float, met: set[str]) -> float:
         return t
     if draw < 0.14:
         touch = life.where.web(t, "phone")
-        heard = Touch("word_of_mouth", touch.head.replace(b'"channel":"web"', b'"channel":"word_of_mouth"'),
-                      cookie=touch.cookie, user=touch.user, device=touch.device, asks=touch.asks)  # fmt: skip
+        heard = touch.said_to_be("word_of_mouth")
         life.ledger.add(t, "Friend Mentioned", heard, {"campaign": "friends"})
         ask(life, t, "hears_friend", heard, life.feel(t, "hears_friend"))
         met.add("word_of_mouth")
@@ -78,7 +77,7 @@ def advertise(life: Life, t: float, channel: str, clicks: float) -> None:
 
 
 def _buy(life: Life, t: float) -> None:
-    """Decided: in the shop or online, whatever was visited before (research online, purchase offline; or the reverse)."""
+    """Decided: in the shop or online, whatever was visited before (online then shop; or the reverse)."""
     chance, person = life.chance, life.person
     days = min(6.0, chance.spread(0.6, 0.9))
     if chance.uniform() < person.persona.store_buyer:
@@ -186,5 +185,3 @@ def _order(life: Life) -> dict[str, Any]:
         "category": category,
         "products": [{"product_id": product_id, "price": price, "quantity": quantity}],
     }
-
-

@@ -67,7 +67,8 @@ class Chance:
     def hour(self, kind: str, day: int) -> int:
         """An instant (ms) of this day, at an hour that suits the kind of device or place."""
         bounds = HOURS[kind]
-        return day * DAY_MS + bisect_right(bounds, self.uniform() * bounds[-1]) * HOUR_MS + int(self.uniform() * HOUR_MS)
+        hour = bisect_right(bounds, self.uniform() * bounds[-1])
+        return day * DAY_MS + hour * HOUR_MS + int(self.uniform() * HOUR_MS)
 
 
 def bounds_of(weights: Sequence[float]) -> tuple[float, ...]:

@@ -18,7 +18,8 @@ KINDS = ("loyalty_card", "email", "phone", "caller_number", "card_token", "socia
 _KINDS = frozenset(KINDS)
 
 _PATHS = {
-    "Products Searched": "/search", "Product Compared": "/compare", "Product Added": "/basket", "Cart Viewed": "/basket",
+    "Products Searched": "/search", "Product Compared": "/compare", "Product Added": "/basket",
+    "Cart Viewed": "/basket",
     "Checkout Started": "/checkout", "Payment Info Entered": "/checkout/payment", "Order Completed": "/checkout/done",
     "Home": "/", "Order Tracking": "/account/tracking", "Delivery Information": "/help/delivery",
     "Help": "/help", "Account": "/account", "Preferences": "/account/preferences",
@@ -58,6 +59,11 @@ class Touch:
         who = f',"anonymousId":"{cookie}"' if cookie is not None else ""
         self.who = (f'{who},"userId":"{user}"' if user is not None else who).encode()
 
+    def said_to_be(self, channel: str) -> Touch:
+        """The same names and machine on another channel."""
+        head = self.head.replace(b'"channel":"%b"' % self.channel.encode(), b'"channel":"%b"' % channel.encode(), 1)
+        return Touch(channel, head, cookie=self.cookie, user=self.user, device=self.device, asks=self.asks)
+
 
 class Evidence:
     """Which identifiers were seen, and which of a person's events tie together (union-find over unshared ones)."""
@@ -94,9 +100,7 @@ class Evidence:
     def components(self) -> list[tuple[str, str, bool, int]]:
         """(kind, value, shared, component): identifiers of one component can be known to be one person's."""
         numbers: dict[Identifier, int] = {}
-        return [
-            (*one, one in self.shared, numbers.setdefault(self._root(one), len(numbers))) for one in self._parent
-        ]
+        return [(*one, one in self.shared, numbers.setdefault(self._root(one), len(numbers))) for one in self._parent]
 
 
 class Ledger:
@@ -115,7 +119,9 @@ class Ledger:
         return sorted([row for row in self.rows if start <= row[0] < end], key=_time)
 
 
-def spell(rows: list[Row], prefix: str, days: tuple[bytes, ...], consent: Callable[[int], bytes]) -> list[tuple[int, bytes]]:
+def spell(
+    rows: list[Row], prefix: str, days: tuple[bytes, ...], consent: Callable[[int], bytes]
+) -> list[tuple[int, bytes]]:
     """(ms, JSON) of each row. `consent(ms)` is said by the first event of each cookie that was asked.
 
     The JSON is laid together from parts that are JSON already: half the cost of encoding a Struct, and this is most of
@@ -141,7 +147,9 @@ def spell(rows: list[Row], prefix: str, days: tuple[bytes, ...], consent: Callab
 
 
 def _opening(type: str, name: str) -> bytes:
-    named = b"" if type == "identify" else b',"%b":%b' % (b"event" if type == "track" else b"name", _ENCODER.encode(name))
+    named = (
+        b"" if type == "identify" else b',"%b":%b' % (b"event" if type == "track" else b"name", _ENCODER.encode(name))
+    )
     return _OPENINGS.setdefault((type, name), b'{"type":"%b"%b' % (type.encode(), named))
 
 

@@ -29,7 +29,7 @@ _OFFERS = bounds_of((1.0, 1.0, 1.0))
 
 
 def live(seed: int, number: int, origin: datetime) -> Life:
-    """Everything one person does. Their rows may lie before the first day or after the last: `close` them to the span."""
+    """Everything one person does. Rows may lie outside the town's days: see `rows_of`."""
     inhabitant, chance = person(seed, number)
     life = Life(inhabitant, chance, origin)
     span = (inhabitant.until - inhabitant.arrived) / DAY_MS / 120
@@ -68,7 +68,7 @@ def _exposed(life: Life) -> None:
 
 
 def _mails(life: Life) -> None:
-    """Campaigns by e-mail, for those who agreed: delivered, opened, clicked. A click ties the browser to the address."""
+    """Campaigns by e-mail, for those who agreed: delivered, opened, clicked. A click ties browser and address."""
     owner, chance = life.person, life.chance
     if not owner.consent["marketing"]:
         return
@@ -144,7 +144,7 @@ def _looks_in(life: Life) -> None:
         signed = owner.user_id is not None and chance.uniform() < 0.4
         touch = life.where.web(t, name, signed=signed)
         life.ledger.add(t, "Home", touch, {"path": "/"}, "page")
-        if chance.uniform() < 0.6:
+        if chance.uniform() < 0.45:
             life.ledger.add(t + 9_000 + chance.waits(40_000), "Product Viewed", touch, product(life))
 
 

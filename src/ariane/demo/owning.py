@@ -61,7 +61,8 @@ def _deliver(life: Life, t: float, order: dict[str, Any]) -> float:
     add(told, "Delivery Promised", touch, {**label, "promised_at": life.instant(promised)})
     if u() < 0.35:
         tracked = min(life.later(t, 0.3 + 0.5 * u(), "phone"), made - MINUTE_MS)
-        add(tracked, "Order Tracking", life.where.web(tracked, "phone", signed=True), {"path": "/account/tracking"}, "page")
+        screen = life.where.web(tracked, "phone", signed=True)
+        add(tracked, "Order Tracking", screen, {"path": "/account/tracking"}, "page")
     late_days = max(0.0, round((made - promised) / DAY_MS, 2))
     by = life.mailed("partner")
     arrived = {"delivered_at": life.instant(made), "late_days": late_days, "wait_s": round((made - told) / 1000)}
@@ -131,5 +132,3 @@ def _recommend(life: Life, t: float) -> None:
         named = {**named, "friend_email": friend.email}
     life.ledger.add(t, "Referral Made", touch, named)
     ask(life, t, "recommends", touch, life.feel(t, "recommends"), life.known())
-
-

@@ -42,7 +42,15 @@ class Device:
     __slots__ = ("device_id", "keeps_days", "kind", "name", "os", "private", "shared", "tells")
 
     def __init__(
-        self, name: str, kind: str, os: str, device_id: str, keeps: float, private: float, tells: bool, shared: bool = False
+        self,
+        name: str,
+        kind: str,
+        os: str,
+        device_id: str,
+        keeps: float,
+        private: float,
+        tells: bool,
+        shared: bool = False,
     ) -> None:
         self.name, self.kind, self.os, self.device_id = name, kind, os, device_id
         self.keeps_days, self.private, self.tells, self.shared = keeps, private, tells, shared
@@ -52,10 +60,39 @@ class Person:
     """One inhabitant. Times in ms since the town's first day; `until` is the end of what they do."""
 
     __slots__ = (
-        "activity", "arrived", "app_version", "card_tokens", "churned", "consent", "devices", "email", "felt", "handle",
-        "headset", "household", "has_app", "intent", "landline", "language", "loyalty_card", "mood",
-        "number", "objected", "persona", "phone", "second_email", "seed", "serials", "shared", "speaker", "store",
-        "truth_id", "until", "user_id", "wallet", "withdrawn",
+        "activity",
+        "app_version",
+        "arrived",
+        "card_tokens",
+        "churned",
+        "consent",
+        "devices",
+        "email",
+        "felt",
+        "handle",
+        "has_app",
+        "headset",
+        "household",
+        "intent",
+        "landline",
+        "language",
+        "loyalty_card",
+        "mood",
+        "number",
+        "objected",
+        "persona",
+        "phone",
+        "second_email",
+        "seed",
+        "serials",
+        "shared",
+        "speaker",
+        "store",
+        "truth_id",
+        "until",
+        "user_id",
+        "wallet",
+        "withdrawn",
     )  # fmt: skip
 
     def __init__(self, seed: int, number: int, household: Household, chance: Chance) -> None:
@@ -106,10 +143,12 @@ class Person:
             self.devices[name] = Device(name, kind, os, token("device", number, name), keeps, private, tells)
 
         iphone = u() < 0.4
-        own("phone", "mobile", "iOS" if iphone else "Android", 6 if iphone else 9, 0.24, not iphone or u() < 0.7)
+        own("phone", "mobile", "iOS" if iphone else "Android", 6 if iphone else 8, 0.28, not iphone or u() < 0.7)
         safari = u() < 0.35
         if u() < 0.88:
-            own("laptop", "desktop", "macOS" if safari else "Windows", 6 if safari else 9, 0.28, not safari or u() < 0.7)
+            own(
+                "laptop", "desktop", "macOS" if safari else "Windows", 6 if safari else 8, 0.32, not safari or u() < 0.7
+            )
         if self.household.tablet and u() < 0.9:
             tablet = Device("tablet", "tablet", "Android", self.household.tablet, 10, 0.0, True, shared=True)
             self.devices["tablet"] = tablet
@@ -135,7 +174,9 @@ class Person:
 
     def consents_at(self, t: float) -> dict[str, bool]:
         """What the person allows at an instant, by purpose."""
-        return {purpose: yes and t < self.withdrawn.get(purpose, self.until + 1) for purpose, yes in self.consent.items()}
+        return {
+            purpose: yes and t < self.withdrawn.get(purpose, self.until + 1) for purpose, yes in self.consent.items()
+        }
 
 
 def person(seed: int, number: int) -> tuple[Person, Chance]:

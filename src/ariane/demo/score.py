@@ -15,9 +15,9 @@ class IdentityScore(msgspec.Struct, frozen=True):
     """Pairs of identifiers said to be one person's, against the truth.
 
     `precision`: of the pairs put together, how many are one person's. `recall`: of the pairs that events tie to one
-    person, how many were put together. None where there is no pair. `n_shared` identifiers (kiosk, family tablet, shared
-    line) belong to several persons and are in no pair. `by_kind` holds, for each kind, (precision, recall) of the pairs
-    with at least one identifier of that kind.
+    person, how many were put together. None where there is no pair. `n_shared` identifiers (kiosk, family tablet,
+    shared line) belong to several persons and are in no pair. `by_kind` holds, for each kind, (precision, recall) of
+    the pairs with at least one identifier of that kind.
     """
 
     precision: float | None
@@ -34,11 +34,12 @@ def identity_score(predicted: pa.Table, truth: pa.Table) -> IdentityScore:
     """Compare predicted persons (kind, value, person_id) with the truth's identifiers, counting pairs by group sizes.
 
     Pairs are never listed: a group of n has n(n−1)/2 of them, so the counts of (person), (truth) and (both) say all
-    (Hubert & Arabie 1985, eq. 2). Identifiers the truth does not know are left out. An identifier nobody predicted stands
-    alone. True pairs are those whose identifiers lie in one `component` of the truth, when it says so.
+    (Hubert & Arabie 1985, eq. 2). Identifiers the truth does not know are left out. An identifier nobody predicted
+    stands alone. True pairs are those whose identifiers lie in one `component` of the truth, when it says so.
 
-    >>> truth = pa.table({"kind": ["cookie"] * 3, "value": ["a", "b", "c"], "truth_id": ["T1", "T1", "T2"], "shared": [False] * 3})
-    >>> found = pa.table({"kind": ["cookie"] * 3, "value": ["a", "b", "c"], "person_id": ["P1", "P1", "P1"]})
+    >>> names = {"kind": ["cookie"] * 3, "value": ["a", "b", "c"]}
+    >>> truth = pa.table(names | {"truth_id": ["T1", "T1", "T2"], "shared": [False] * 3})
+    >>> found = pa.table(names | {"person_id": ["P1", "P1", "P1"]})
     >>> score = identity_score(found, truth)
     >>> round(score.precision, 3), score.recall
     (0.333, 1.0)
@@ -68,7 +69,8 @@ def _pairs(rows: list[tuple[str, str, tuple[str, int], str]]) -> tuple[tuple[int
     """((pairs said that are one person's, pairs said that events tie), pairs events tie, pairs said)."""
     right = _two(Counter((person, truth_id) for _, person, _, truth_id in rows))
     both = _two(Counter((person, tied) for _, person, tied, _ in rows))
-    return (right, both), _two(Counter(tied for _, _, tied, _ in rows)), _two(Counter(person for _, person, _, _ in rows))
+    true, said = _two(Counter(tied for _, _, tied, _ in rows)), _two(Counter(person for _, person, _, _ in rows))
+    return (right, both), true, said
 
 
 def _two(counts: Mapping[Any, int]) -> int:
@@ -84,8 +86,8 @@ def _names(table: pa.Table) -> list[tuple[str, str]]:
 
 
 class FrictionMatch(msgspec.Struct, frozen=True):
-    """`matched`: (planted id, index of what was found); `missed`: planted ids nobody found; `false`: indices of findings
-    that nothing planted explains."""
+    """`matched`: (planted id, index of what was found); `missed`: planted ids nobody found; `false`: indices of
+    findings that nothing planted explains."""
 
     matched: tuple[tuple[str, int], ...]
     missed: tuple[str, ...]
@@ -98,8 +100,8 @@ def match_frictions(
     """Match findings with what was planted: same detector, a step in common, same slice, both dates within tolerance.
 
     Findings need `detector`, `step`, `began_on`, `ended_on` (dates or ISO texts), and may have `to_step`,
-    `slice_property` (with or without its column prefix) and `slice_value`; one without a slice matches any. A planted
-    friction may be found several times; only findings that match none are false.
+    `slice_property` (with or without its column prefix) and `slice_value`, of which several are joined by " × "; one
+    without a slice matches any. A planted friction may be found several times; only findings that match none are false.
 
     >>> planted = [{"friction_id": "f", "detector": "wait", "step": "waits_delivery", "to_step": "", "slice_property":
     ...             "prop_carrier", "slice_value": "Hermod", "began_on": "2026-03-01", "ended_on": "2026-03-15"}]
@@ -126,12 +128,14 @@ def _explains(planted: Mapping[str, Any], finding: Mapping[str, Any], tolerance_
     steps = {planted["step"], planted.get("to_step") or planted["step"]}
     if finding["detector"] != planted["detector"] or not steps & {finding["step"], finding.get("to_step")}:
         return False
-    if finding.get("slice_value") not in (None, ""):
-        if finding["slice_value"] != planted["slice_value"]:
-            return False
-        if _bare(finding.get("slice_property")) not in ("", _bare(planted["slice_property"])):
-            return False
-    return all(abs((_day(finding[end]) - _day(planted[end])).days) <= tolerance_days for end in ("began_on", "ended_on"))
+    properties = [_bare(column) for column in str(finding.get("slice_property") or "").split(" × ")]
+    values = str(finding.get("slice_value") or "").split(" × ")
+    if values != [""] and (_bare(planted["slice_property"]), planted["slice_value"]) not in zip(
+        properties, values, strict=False
+    ):
+        return False
+    ends = ("began_on", "ended_on")
+    return all(abs((_day(finding[end]) - _day(planted[end])).days) <= tolerance_days for end in ends)
 
 
 def _bare(column: object) -> str:

@@ -49,7 +49,8 @@ def call(life: Life, t: float, reason: str, product_id: str, depth: int = 0) -> 
     talk_s = round(40 + chance.waits(170))
     at += talk_s * 1000
     resolved = u() < RESOLVED
-    ledger.add(at, "Call Ended", touch, {**about, **named, "resolved": resolved, "talk_s": talk_s, "product_id": product_id})
+    closed = {"resolved": resolved, "talk_s": talk_s, "product_id": product_id}
+    ledger.add(at, "Call Ended", touch, {**about, **named, **closed})
     more = (0.15 if resolved else -0.4) - (0.3 if depth else 0.0)
     ask(life, at, "calls_support", touch, life.feel(at, "calls_support", about, more), {"reason": reason})
     _perhaps_again(life, at, reason, product_id, depth, resolved)
@@ -86,5 +87,3 @@ def _line(life: Life) -> tuple[Any, dict[str, str]]:
 def some_reason(life: Life) -> str:
     """What a call that follows from nothing in particular is about."""
     return REASONS[life.chance.weighed(_REASONS)]
-
-

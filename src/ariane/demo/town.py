@@ -84,5 +84,7 @@ class Town:
         days, prefix = days_of(self.until_on), f"d{self.seed}-{number}-"
         events = spell(rows, prefix, days, consent_of(life.person))
         if number % BOT_EVERY == BOT_EVERY // 2:
-            events += spell(crawl(self.seed, number // BOT_EVERY), f"d{self.seed}-b{number // BOT_EVERY}-", days, lambda _: b"")
+            events += spell(
+                crawl(self.seed, number // BOT_EVERY), f"d{self.seed}-b{number // BOT_EVERY}-", days, lambda _: b""
+            )
         return events

@@ -56,9 +56,7 @@ class TruthWriter:
             pq.write_table(table, folder / f"{name}.parquet")
         meta = {"seed": seed, "n_persons": n_persons, "until": until_on.isoformat(), "days": DAYS}
         (folder / "meta.json").write_bytes(msgspec.json.format(msgspec.json.encode(meta)))
-        self._writers = {
-            name: pq.ParquetWriter(folder / f"{name}.parquet", schema) for name, schema in SCHEMAS.items()
-        }
+        self._writers = {name: pq.ParquetWriter(folder / f"{name}.parquet", schema) for name, schema in SCHEMAS.items()}
         self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in SCHEMAS}
 
     def add(self, person: Person, evidence: Evidence, n_events: int) -> None:
@@ -81,7 +79,9 @@ class TruthWriter:
         for name, rows in self._rows.items():
             if rows:
                 schema = SCHEMAS[name]
-                columns = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)]
+                columns = [
+                    pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)
+                ]
                 self._writers[name].write_table(pa.Table.from_arrays(columns, schema=schema))
                 rows.clear()
 
@@ -91,7 +91,9 @@ class TruthWriter:
     def __enter__(self) -> TruthWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if kind is None:
                 self.flush()
@@ -136,7 +138,14 @@ def fixed_tables(until_on: date) -> dict[str, pa.Table]:
 
 
 def load(folder: Path | str) -> dict[str, pa.Table]:
-    """The truth written in a folder, by table. NotFound when there is none."""
+    """The truth written in a folder, by table. NotFound when there is none.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     TruthWriter(Path(folder), seed=7, n_persons=0, until_on=date(2026, 4, 30)).__exit__(None, None, None)
+    ...     [row["friction_id"] for row in load(folder)["frictions"].to_pylist()][:2]
+    ['checkout-android-4.2', 'activation-calls']
+    """
     folder = Path(folder)
     names = (*SCHEMAS, "frictions", "delights", "moments", "channel_effects", "personas")
     missing = [name for name in names if not (folder / f"{name}.parquet").exists()]

@@ -49,7 +49,7 @@ def look(life: Life, t: float, touch: Touch) -> float:
         t += 5_000 + waits(30_000)
         add(t, "Products Searched", touch, {"query": life.chance.pick(("lampe", "lamp", "fil", "abat-jour", "hub"))})
         ask(life, t, "searches", touch, life.feel(t, "searches"))
-    for _ in range(1 + int(u() * 1.7)):
+    for _ in range(1 + int(u() * 1.45)):
         t += 8_000 + waits(50_000)
         add(t, "Product Viewed", touch, product(life))
     if u() < 0.3:
@@ -150,8 +150,7 @@ def _assistant(channel: str) -> Visit:
         person = life.person
         if channel == "chatbot":
             at = life.where.web(t, "phone", signed=life.chance.uniform() < 0.3)
-            touch = Touch(channel, at.head.replace(b'"channel":"web"', b'"channel":"chatbot"'), cookie=at.cookie, user=at.user,
-                          device=at.device, asks=at.asks)  # fmt: skip
+            touch = at.said_to_be(channel)
             name = "Chat Turn"
         elif person.speaker is None:
             return browse(life, t, "phone")
@@ -200,7 +199,8 @@ def _social(life: Life, t: float) -> float:
     touch = life.where.in_app_browser(t, "social", life.chance.pick(CAMPAIGNS))
     person = life.person
     if person.handle is not None and life.chance.uniform() < 0.4:
-        life.ledger.add(t, "Message Sent", life.where.served("social"), {"reason": "product", "social_handle": person.handle})
+        message = {"reason": "product", "social_handle": person.handle}
+        life.ledger.add(t, "Message Sent", life.where.served("social"), message)
     return look(life, t, touch)
 
 

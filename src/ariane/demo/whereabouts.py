@@ -14,9 +14,10 @@ from ariane.demo.ledger import Touch
 from ariane.demo.people import Device, Person, token
 
 _json = msgspec.json.Encoder().encode
+_SAFARI = "AppleWebKit/605.1.15 Version/18.5 Mobile/15E148 Safari/604.1"
 _AGENTS = {
-    "iOS": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile/15E148 Safari/604.1",
-    "iPadOS": "Mozilla/5.0 (iPad; CPU OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Version/18.5 Mobile/15E148 Safari/604.1",
+    "iOS": f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) {_SAFARI}",
+    "iPadOS": f"Mozilla/5.0 (iPad; CPU OS 18_5 like Mac OS X) {_SAFARI}",
     "Android": "Mozilla/5.0 (Linux; Android 15; K) AppleWebKit/537.36 Chrome/141.0.0.0 Mobile Safari/537.36",
     "macOS": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.5 Safari/605.1.15",
     "Windows": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/141.0.0.0 Safari/537.36",
@@ -162,8 +163,13 @@ def _in_app(channel: str, campaign: str | None) -> bytes:
 
 def crawler(number: int) -> Touch:
     """A machine that reads the whole catalogue."""
-    agent = ("Mozilla/5.0 (compatible; LumenBot/2.1; +https://lumen.example/bot)", "PriceSpider/1.4 (crawler)")[number % 2]
-    return Touch("web", _head("web", "analytics.js", userAgent=agent), cookie=_uuid(token("bot", number)), paged=True)
+    agents = ("Mozilla/5.0 (compatible; LumenBot/2.1; +https://lumen.example/bot)", "PriceSpider/1.4 (crawler)")
+    return Touch(
+        "web",
+        _head("web", "analytics.js", userAgent=agents[number % 2]),
+        cookie=_uuid(token("bot", number)),
+        paged=True,
+    )
 
 
 _LIBRARIES = {
