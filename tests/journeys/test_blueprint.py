@@ -61,7 +61,11 @@ def test_a_journey_written_and_read_is_the_same_journey(journey: Journey) -> Non
 
 def test_texts_come_in_the_language_asked_for_or_the_next_best() -> None:
     step = town.journey().step("visits_store")
-    assert (step.label("fr"), step.label("en"), step.label("de")) == ("Visite la boutique", "Visits the store", "Visits the store")
+    assert (step.label("fr"), step.label("en"), step.label("de")) == (
+        "Visite la boutique",
+        "Visits the store",
+        "Visits the store",
+    )
     assert town.journey().step("pays").label("fr") == "Pays"
     assert say({}, "fr") == ""
 
@@ -70,7 +74,7 @@ def test_texts_come_in_the_language_asked_for_or_the_next_best() -> None:
     ("find", "put", "line", "told"),
     [
         ('stage = "before"', 'stage = "befor"', 8, "did you mean 'before'? Allowed: before, consideration"),
-        ('events = ["Products Searched"]', 'evnts = ["Products Searched"]', 14, "steps[2].evnts: unknown field: did you mean 'events'?"),
+        ('events = ["Products', 'evnts = ["Products', 14, "steps[2].evnts: unknown field: did you"),
         ("where = { channel", "where = { chanel", 26, "did you mean 'channel'?"),
         ('goal = "pays"', 'goal = "pay"', 3, "goal: 'pay' is not one of them: did you mean 'pays'?"),
         ('key = "searches"', 'key = "sees_campaign"', 12, "names step 1 already"),
@@ -78,7 +82,7 @@ def test_texts_come_in_the_language_asked_for_or_the_next_best() -> None:
         ('events = ["Order Completed"]', 'events = "Order Completed"', 36, "Expected `array`, got `str`"),
         ('events = ["Order Completed"]', "events = []", 36, "name at least one event"),
         ('owner = "customer"', 'owner = "client"', 52, "Allowed: brand, partner, customer, other"),
-        ('medium = "earned"', 'medium = "earned"\n[steps.desired]\nemotion = "high"', 55, "steps[9].desired.emotion: Expected `float | null`"),
+        ('medium = "earned"', 'medium = "earned"\n[steps.desired]\nemotion = "high"', 55, "Expected `float | null`"),
         ('medium = "earned"', 'medium = "earned"\n[steps.desired]\nemotoin = 1.0', 55, "did you mean 'emotion'?"),
         ("window_days = 14", "window_days = 0", 4, "at least one day"),
         ('stage = "loyalty"', 'stage = "before"', 50, "comes before 'evaluation' of the step above"),

@@ -61,9 +61,7 @@ def test_both_engines_draw_one_map(lived: Population, lived_on_spark: Population
     assert propose(lived) == propose(lived_on_spark)
 
 
-def test_both_engines_find_the_same_frictions(
-    tmp_path_factory: pytest.TempPathFactory, spark: str
-) -> None:
+def test_both_engines_find_the_same_frictions(tmp_path_factory: pytest.TempPathFactory, spark: str) -> None:
     from ariane.consent import population
     from ariane.store import DuckEngine, SparkEngine
 

@@ -63,7 +63,9 @@ def by_hand(told: list[tuple[str, int, str]], names: tuple[str, ...], window_s: 
     return found
 
 
-walks = st.lists(st.tuples(st.sampled_from("pq"), st.integers(0, 30), st.sampled_from("abcx")), max_size=16, unique=True)
+walks = st.lists(
+    st.tuples(st.sampled_from("pq"), st.integers(0, 30), st.sampled_from("abcx")), max_size=16, unique=True
+)
 
 
 @given(walks, st.integers(1, 20))

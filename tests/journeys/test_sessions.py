@@ -32,7 +32,11 @@ def by_hand(events: list[dict[str, object]]) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for person in sorted({str(one["person"]) for one in events}):
         mine = sorted(
-            {(one["occurred_us"], one["event_id"], one["event"], one["channel"]) for one in events if one["person"] == person}
+            {
+                (one["occurred_us"], one["event_id"], one["event"], one["channel"])
+                for one in events
+                if one["person"] == person
+            }
         )
         runs: list[list[tuple[int, str, str, str]]] = []
         for one in mine:

@@ -1,4 +1,4 @@
-"""A small seeded town for these tests: cycles of search, basket, order, delivery and calls, with frictions on demand."""
+"""A small seeded town: cycles of search, basket, order, delivery and calls, with frictions on demand."""
 
 from __future__ import annotations
 
@@ -226,8 +226,8 @@ def _shop(
     told = paid & (rng.random(m) < 0.4)
     score = np.clip(np.round(4.3 - 1.6 * late + rng.normal(0, 0.7, m)), 1, 5)
     out.add(
-        "Survey Answered", who[told], later(at[told], HOUR, 8 * HOUR), "email", prop_question="csat", prop_score=score[told],
-        prop_about="waits_delivery", prop_kind="transactional",
+        "Survey Answered", who[told], later(at[told], HOUR, 8 * HOUR), "email", prop_question="csat",
+        prop_score=score[told], prop_about="waits_delivery", prop_kind="transactional",
         prop_comment=np.where(score[told] <= 2, "No news for days.", None),
     )  # fmt: skip
     rel = paid & (rng.random(m) < 0.25)
@@ -265,15 +265,15 @@ def _calls(
     out.add("Call Abandoned", who[gone], left[gone], "call_centre", prop_wait_s=wait[gone], **_cut(said, gone))
     out.add("Call Answered", who[~gone], left[~gone], "call_centre", prop_wait_s=wait[~gone], **_cut(said, ~gone))
     out.add(
-        "Call Ended", who[~gone], left[~gone] + 5 * MINUTE, "call_centre", prop_resolved=rng.random(int((~gone).sum())) < 0.8,
-        **_cut(said, ~gone),
+        "Call Ended", who[~gone], left[~gone] + 5 * MINUTE, "call_centre",
+        prop_resolved=rng.random(int((~gone).sum())) < 0.8, **_cut(said, ~gone),
     )  # fmt: skip
 
 
-def write(root: Path, events: pa.Table, *, denied: Iterable[str] = ()) -> Lake:
+def write(root: Path, events: pa.Table, *, denied: Iterable[str] = (), by_day: bool = False) -> Lake:
     """The events as a lake, each user_id a person of the same name; `denied` persons object to measurement."""
     lake = Lake(root)
-    lake.append("events", events, partition_by=["event_on"])
+    lake.append("events", events, partition_by=["event_on"] if by_day else ())
     names = sorted(set(events.column("user_id").to_pylist()))
     known = [
         {"key": key_of("user_id", name), "kind": "user_id", "value": name, "person_id": name, "status": "live"}

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LAMBDA = 0.5
 NEAREST_US = DAY
+_NEITHER = ibis.null("int64")
 SURVEY_EVENTS = ("Survey Sent", "Survey Answered", "Survey Dismissed")
 
 
@@ -96,7 +97,8 @@ def _told(events: ibis.Table, journey: Journey) -> ibis.Table:
         said=said | review,
         question=ibis.ifelse(review, ibis.literal("csat"), rows.prop_question),
         comment=ibis.ifelse(said | review, rows.prop_comment, ibis.null("string")),
-        signal=ibis.cases(*((_shows(rows, one), one.value) for one in SIGNALS), else_=ibis.null("float64")),
+        # Tenths: a literal with a point is an exact decimal to Spark, and its sums would not be floats.
+        signal=ibis.cases(*((_shows(rows, one), round(one.value * 10)) for one in SIGNALS), else_=_NEITHER) / 10,
         about=_named(ibis.coalesce(rows.prop_about, ibis.ifelse(said, ibis.null("string"), rows.prop_step)), journey),
         relational=(rows.prop_kind == "relational").fill_null(False),
     )  # fmt: skip

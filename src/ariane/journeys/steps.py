@@ -144,4 +144,6 @@ def _of_step(index: Any, values: list[str]) -> Any:
 
 def _cases(branches: list[tuple[Any, Any]], otherwise: Any) -> Any:
     """CASE, also of no branch: a journey of no steps, proposed where there is no data, is a journey too."""
-    return ibis.cases(*branches, else_=otherwise) if branches else ibis.literal(otherwise)
+    if branches:
+        return ibis.cases(*branches, else_=otherwise)
+    return otherwise if isinstance(otherwise, ibis.Expr) else ibis.literal(otherwise)

@@ -32,7 +32,7 @@ def attempts(population: Population, journey: Journey, properties: Sequence[str]
 
     `left`: the session's last touchpoint is at this step and the goal was not reached in it. `bounced`: the session
     went from this step to another (`to_index`) and back, and this was its first such turn; what follows of the same
-    to and fro is the same trouble.
+    to and fro is the same trouble, and leaving in the end is counted there only.
     """
     read = read_steps(population, journey, properties)
     rows = read.filter((read.step_index >= 0) & ~read.event.isin(SURVEY_EVENTS))
@@ -55,7 +55,7 @@ def attempts(population: Population, journey: Journey, properties: Sequence[str]
     return both.select(
         "person_id", "step_index", "at_us", *properties,
         to_index=ibis.ifelse(bounced, both.bounce.substr(23, 3), ibis.null("string")).cast("int64"),
-        left=((both["last"] % 1000 == both.step_index) & (both.paid == 0)).cast("int64"),
+        left=((both["last"] % 1000 == both.step_index) & (both.paid == 0) & ~bounced).cast("int64"),
         bounced=bounced.cast("int64"),
     )  # fmt: skip
 
