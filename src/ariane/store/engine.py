@@ -41,6 +41,9 @@ class Engine(Protocol):
 class DuckEngine:
     """DuckDB in memory over the lake.
 
+    Tables of up to `resident_rows` rows are held in memory, and only files that are new are read again: a console that
+    asks often answers in milliseconds. Larger ones, and all when it is 0, are read from their files at each question.
+
     >>> import tempfile, pathlib
     >>> engine = DuckEngine(Lake(pathlib.Path(tempfile.mkdtemp())))
     >>> events = engine.table("events")
@@ -50,10 +53,11 @@ class DuckEngine:
 
     name = "duckdb"
 
-    def __init__(self, lake: Lake, *, threads: int | None = None) -> None:
-        self.lake = lake
+    def __init__(self, lake: Lake, *, threads: int | None = None, resident_rows: int = 0) -> None:
+        self.lake, self.resident_rows = lake, resident_rows
         self.backend = ibis.duckdb.connect(":memory:", **({"threads": threads} if threads else {}))
         self._seen: dict[str, int] = {}
+        self._held: dict[str, frozenset[str]] = {}
         self._lock = threading.RLock()
         self.refresh()
 
@@ -74,16 +78,26 @@ class DuckEngine:
         return tuple(sorted(self._seen.items()))
 
     def _show(self, name: str) -> None:
-        """Name the table's files as one view; an absent table is an empty one of the right shape."""
-        files = self.lake.files(name)
-        listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-        rows = f"SELECT * FROM read_parquet([{listed}], hive_partitioning = true, union_by_name = true)"
+        """Name the table's rows; an absent table is an empty one of the right shape."""
+        files = frozenset(self.lake.files(name))
         if not files:
-            columns = ", ".join(
-                f'CAST(NULL AS {_SQL_TYPES[field.type]}) AS "{field.name}"' for field in schema_of(name)
-            )
-            rows = f"SELECT {columns} WHERE false"
+            columns = ", ".join(f'CAST(NULL AS {_SQL_TYPES[field.type]}) AS "{field.name}"' for field in schema_of(name))
+            self._name(name, f"SELECT {columns} WHERE false")
+        elif self.lake.n_rows(name) > self.resident_rows:
+            self._name(name, f"SELECT * FROM {_reading(files)}")
+        elif name in self._held and files > self._held[name]:
+            self._execute(f'INSERT INTO "{_resident(name)}" BY NAME FROM {_reading(files - self._held[name])}')
+            self._held[name] = files
+        elif files != self._held.get(name):
+            self._execute(f'CREATE OR REPLACE TABLE "{_resident(name)}" AS FROM {_reading(files)}')
+            self._name(name, f'SELECT * FROM "{_resident(name)}"', files)
+
+    def _name(self, name: str, rows: str, files: frozenset[str] | None = None) -> None:
         self._execute(f'CREATE OR REPLACE VIEW "{name}" AS {rows}')
+        if files is not None:
+            self._held[name] = files
+        elif self._held.pop(name, None) is not None:
+            self._execute(f'DROP TABLE "{_resident(name)}"')
 
     def _execute(self, text: str) -> None:
         self.backend.con.execute(text)
@@ -93,16 +107,7 @@ class DuckEngine:
 
     def run(self, expression: ibis.Expr) -> pa.Table:
         """The expression's rows as Arrow. Safe from several threads: each runs on a cursor of its own."""
-        text = self.backend.compile(expression)
-        wanted = expression.as_table().schema().to_pyarrow()
-        with self._lock:
-            cursor = self.backend.con.cursor()
-        try:
-            rows = cursor.sql(text).to_arrow_table()
-            # DuckDB sums integers into 128 bits, which Arrow hands over as decimals: the types asked for are kept.
-            return rows if rows.schema.types == wanted.types else rows.cast(wanted)
-        finally:
-            cursor.close()
+        return self.sql(self.backend.compile(expression))
 
     def sql(self, text: str) -> pa.Table:
         """Run SQL the way DuckDB speaks it."""
@@ -119,6 +124,15 @@ class DuckEngine:
 
     def close(self) -> None:
         self.backend.disconnect()
+
+
+def _resident(name: str) -> str:
+    return f"resident_{name}"
+
+
+def _reading(files: frozenset[str]) -> str:
+    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in sorted(files))
+    return f"read_parquet([{listed}], hive_partitioning = true, union_by_name = true)"
 
 
 class SparkEngine:
