@@ -46,9 +46,9 @@ bench:  ## measure, and write docs/benchmarks.md; ARGS="startup ingest"
 	@$(INSTALL) dev
 	@$(BIN)/python -m bench $(ARGS)
 
-lock:  ## choose the newest versions again and write requirements/*.txt
+lock:  ## write requirements/*.txt after a change of pyproject.toml; ARGS=--upgrade chooses the newest versions
 	@$(INSTALL) dev
-	@sh tools/lock.sh
+	@sh tools/lock.sh $(ARGS)
 
 clean:  ## remove what setup and the tools made, never a workspace
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .cache

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+from tests.machine import REPOSITORY
 from tests.style.sizes import sizes, table
 from tests.style.source import OPEN, ORDER, Module, imports, modules, public, rooms
 
@@ -86,6 +87,22 @@ def _shown_by_the_face(room: str) -> set[str]:
     face = next(face for face in FACES if face.name == room)
     lines = (ast.get_docstring(face.tree) or "").splitlines()
     return {word for line in lines if line.startswith((">>>", "...")) for word in re.findall(r"\w+", line)}
+
+
+def test_what_is_imported_is_locked() -> None:
+    """On a new machine only the run-time lock is there. Inside a function a package may be one of an extra."""
+    lock = (REPOSITORY / "requirements" / "run.txt").read_text(encoding="utf-8")
+    locked = {name.removesuffix("-framework").replace("-", "_") for name in re.findall(r"^([a-z0-9-]+)==", lock, re.M)}
+    for module in modules():
+        for node in module.tree.body:
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [str(node.module)]
+            else:
+                continue
+            foreign = {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"ariane"}
+            assert foreign <= locked, f"{module.where}:{node.lineno}: {foreign - locked} is in no lock of run time"
 
 
 def test_sizes() -> None:
