@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from ariane.errors import NotFound
+from ariane.model import PURPOSES
 
 
 def workspace_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -30,6 +31,21 @@ def workspace_option(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, workspace: Path | None, **options: Any) -> Any:
         path = workspace or Path(os.environ.get("ARIANE_WORKSPACE") or ".")
         return function(*args, path=path, **options)
+
+    return wrapped
+
+
+def narrowing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--segment`, `--since`, `--until` and `--purpose`; the function gets `narrowed`, the ones that were given."""
+
+    @click.option("--segment", default="", help="Only persons of this segment, such as channel:store,orders>=2.")
+    @click.option("--since", default=None, metavar="DATE", help="From this day or instant on (ISO 8601, UTC).")
+    @click.option("--until", default=None, metavar="DATE", help="Before this day or instant.")
+    @click.option("--purpose", type=click.Choice(PURPOSES), default="measurement", help="Why the persons are read.")
+    @functools.wraps(function)
+    def wrapped(*args: Any, segment: str, since: str | None, until: str | None, purpose: str, **options: Any) -> Any:
+        given = {"segment": segment, "since": since, "until": until, "purpose": purpose}
+        return function(*args, narrowed={name: value for name, value in given.items() if value}, **options)
 
     return wrapped
 
@@ -53,7 +69,9 @@ def show(columns: list[str], rows: list[list[Any]], title: str = "", numeric: tu
         table.add_column(name, justify="right" if name in numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
-    Console().print(table)
+    console = Console()
+    # A pipe has no width of its own: wide enough that rows stay on a line.
+    (console if console.is_terminal else Console(width=160)).print(table)
 
 
 def identifier(text: str) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from ariane.store import DuckEngine, Stores
 Answer = TypeVar("Answer")
 
 KEPT_ANSWERS = 256
+RESIDENT_ROWS = 5_000_000  # about 1.5 GB of events without their JSON; above it questions go to the files
 REFRESH_S = 1.0
 STALE_FACTOR = 20
 
@@ -76,7 +77,7 @@ class Desk:
         stores = self.stores
         with self._lock:
             if self._engine is None:
-                self._engine = DuckEngine(stores.lake)
+                self._engine = DuckEngine(stores.lake, resident_rows=RESIDENT_ROWS)
                 self._looked = time.monotonic()
             elif time.monotonic() - self._looked > REFRESH_S:
                 self._engine.refresh()
@@ -132,7 +133,7 @@ class Desk:
     def tongue(self, lang: str) -> Tongue:
         try:
             return Tongue(lang, self.settings.timezone)
-        except Exception:  # noqa: BLE001 - an error page must be readable without a workspace
+        except Exception:
             return Tongue(lang)
 
     def close(self) -> None:

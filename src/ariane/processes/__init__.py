@@ -12,11 +12,12 @@ from ariane.face import face
 
 if TYPE_CHECKING:
     from ariane.processes.catch_up import catch_up, lag, settle
+    from ariane.processes.erase import erase
     from ariane.processes.rebuild import rebuild
     from ariane.processes.serve import Serving, serve
     from ariane.processes.supervisor import consuming
 
-__all__ = ["Serving", "catch_up", "consuming", "lag", "rebuild", "serve", "settle"]
+__all__ = ["Serving", "catch_up", "consuming", "erase", "lag", "rebuild", "serve", "settle"]
 
 __getattr__ = face(
     __name__,
@@ -24,6 +25,7 @@ __getattr__ = face(
         "Serving": "serve",
         "catch_up": "catch_up",
         "consuming": "supervisor",
+        "erase": "erase",
         "lag": "catch_up",
         "rebuild": "rebuild",
         "serve": "serve",

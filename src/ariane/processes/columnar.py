@@ -18,7 +18,7 @@ from ariane.identity import Rules, rules_of, subject_key
 from ariane.identity import tables as identity_tables
 from ariane.ingest import columns_of, read
 from ariane.model import DAY, Event
-from ariane.processes.stream import CONSUMER, duplicates
+from ariane.processes.stream import CONSUMER, duplicates, is_erased
 from ariane.settings import Settings
 from ariane.store import Stores, schema_of
 
@@ -55,7 +55,8 @@ def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
         window = (duplicates.c.partition == partition) & duplicates.c.offset.between(offset, position)
         repeated = set(conn.execute(sa.select(duplicates.c.offset).where(window)).scalars())
     rules = rules_of(stores.path)
-    events = [(record.offset, read(record.payload)) for record in records if record.offset not in repeated]
+    fresh = (record for record in records if record.offset not in repeated and not is_erased(record.payload))
+    events = [(record.offset, read(record.payload)) for record in fresh]
     table = to_arrow(events, rules, stores.settings, partition)
     stores.lake.append("events", table, partition_by=["event_on"], progress={partition: position})
     return len(events)
@@ -68,7 +69,9 @@ def to_arrow(events: list[tuple[int, Event]], rules: Rules, settings: Settings, 
     Most registered properties are absent from most events: only what is there is touched.
     """
     schema = schema_of("events", settings.properties)
-    registered: dict[str, list[Any]] = {name: [None] * len(events) for name in schema.names if name.startswith(PREFIXES)}
+    registered: dict[str, list[Any]] = {
+        name: [None] * len(events) for name in schema.names if name.startswith(PREFIXES)
+    }
     for place, (_, event) in enumerate(events):
         for name, value in columns_of(event, settings.properties, settings.currency).items():
             if value is not None:
@@ -118,11 +121,11 @@ def export(stores: Stores) -> bool:
     return True
 
 
-def tidy(stores: Stores, *, files_a_day: int = 8) -> None:
-    """Join small files where days have gathered many."""
+def tidy(stores: Stores, *, files_a_day: float) -> None:
+    """Join small files where days have gathered more than so many each."""
     names = stores.lake.files("events")
     days = {name.rsplit("/", 2)[-2] for name in names}
-    if len(names) > files_a_day * max(1, len(days)):
+    if len(names) > files_a_day * len(days) + 4:
         stores.lake.compact("events")
         stores.lake.sweep("events")
     for name in ("persons", "consents", "edges", "identifiers"):

@@ -39,12 +39,17 @@ def step(stores: Stores, partition: str) -> int:
     batch = stores.log.read(partition, offset, READ_BYTES)
     if batch.next_offset == offset:
         return 0
-    events = [(record.offset, read(record.payload)) for record in batch.records]
+    events = [(record.offset, read(record.payload)) for record in batch.records if not is_erased(record.payload)]
     with stores.state.begin() as conn:
         fresh = _first_time(conn, partition, events)
         absorb(conn, fresh, stores)
         stores.state.commit_offset(conn, CONSUMER, partition, batch.next_offset)
     return len(batch.records)
+
+
+def is_erased(payload: bytes) -> bool:
+    """Whether the record's place is all that is left of it (see erase.tombstone)."""
+    return payload[:2] == b"{}"
 
 
 def absorb(conn: sa.Connection, events: list[Event], stores: Stores) -> None:

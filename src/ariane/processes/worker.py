@@ -79,9 +79,11 @@ def lake(path: Path) -> None:
         began = time.monotonic()
         added = columnar.step(stores)
         if added:
-            columnar.tidy(stores)
+            columnar.tidy(stores, files_a_day=8)
             columnar.retire(stores)
             columnar.gather(stores, for_s=max(idle_s, SHARE_OF_WAITING * (time.monotonic() - began)))
+        else:
+            columnar.tidy(stores, files_a_day=1.5)
         return added
 
     _follow(path, "lake", step, idle_s / 4)

@@ -107,7 +107,10 @@ class DuckEngine:
 
     def run(self, expression: ibis.Expr) -> pa.Table:
         """The expression's rows as Arrow. Safe from several threads: each runs on a cursor of its own."""
-        return self.sql(self.backend.compile(expression))
+        rows = self.sql(self.backend.compile(expression))
+        wanted = expression.as_table().schema().to_pyarrow()
+        # DuckDB sums integers into 128 bits, which Arrow hands over as decimals: the types asked for are kept.
+        return rows if rows.schema.types == wanted.types else rows.cast(wanted)
 
     def sql(self, text: str) -> pa.Table:
         """Run SQL the way DuckDB speaks it."""

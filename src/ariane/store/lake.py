@@ -7,7 +7,7 @@ loses nor repeats one.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -128,6 +128,42 @@ class Lake:
         """Delete the rows for which the SQL `predicate` holds; how many."""
         return int(self.table(name).delete(predicate)["num_deleted_rows"])
 
+    def rewrite(
+        self,
+        name: str,
+        kept: Callable[[pa.Table], pa.Table],
+        *,
+        partition_by: Sequence[str] = (),
+        consumers: Sequence[str] = (),
+    ) -> None:
+        """Write the table anew with the rows of each file passed through `kept`, and put it in the old one's place:
+        no file, no statistic and no earlier version of it is left. The consumers' progress is kept."""
+        progress = {consumer: self.progress(name, consumer) for consumer in consumers}
+        beside = Lake(self.root / ".rewriting")
+        beside.drop(name)
+        schema = self.schema(name)
+        for file in self.files(name):
+            rows = kept(self._rows_of(name, file, schema))
+            if rows.num_rows:
+                beside.append(name, rows, partition_by=partition_by)
+        beside.append(name, schema.empty_table(), partition_by=partition_by, progress=progress)
+        self.drop(name)
+        (beside.root / name).rename(self.root / name)
+        shutil.rmtree(beside.root)
+
+    def _rows_of(self, name: str, file: str, schema: pa.Schema) -> pa.Table:
+        """One file's rows, with the columns that its folder's name holds."""
+        rows = pq.ParquetFile(file.removeprefix("file://")).read()
+        columns = []
+        for field in schema:
+            if field.name in rows.column_names:
+                columns.append(rows.column(field.name).cast(field.type))
+                continue
+            marked = [part for part in Path(file).parts if part.startswith(f"{field.name}=")]
+            value = pa.scalar(marked[0].split("=", 1)[1]).cast(field.type) if marked else pa.scalar(None, field.type)
+            columns.append(pa.repeat(value, rows.num_rows))
+        return pa.Table.from_arrays(columns, schema=schema)
+
     def drop(self, name: str) -> None:
         self._open.pop(name, None)
         shutil.rmtree(self.root / name, ignore_errors=True)
@@ -136,4 +172,8 @@ class Lake:
         return sum(Path(file).stat().st_size for file in self.files(name))
 
     def n_rows(self, name: str) -> int:
-        return sum(pq.read_metadata(file).num_rows for file in self.files(name))
+        """How many rows the table holds, from its log; no file is opened."""
+        if not self.exists(name):
+            return 0
+        counts = pa.table(self.table(name).get_add_actions(flatten=True)).column("num_records").to_pylist()
+        return sum(n or 0 for n in counts)

@@ -9,12 +9,13 @@ import math
 import os
 import re
 from itertools import pairwise
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from ariane.errors import InputError
-from ariane.store.segment import LogRecord, durable_end, parse, segments, sync_folder
+from ariane.store.segment import LogRecord, durable_end, parse, rewrite_segment, segments, sync_folder
 from ariane.store.writer import LogWriter
 
 __all__ = ["Batch", "LogRecord", "LogWriter", "SegmentLog"]
@@ -105,6 +106,14 @@ class SegmentLog:
         if removed:
             sync_folder(folder)
         return self.start(partition)
+
+    def rewrite(self, partition: str, kept: Callable[[bytes], bytes]) -> int:
+        """Replace payloads by others of the same length, for erasure; how many changed.
+
+        Each segment is written whole beside the old one and takes its place in one step. Nobody may be appending.
+        """
+        folder = self._folder(partition)
+        return sum(rewrite_segment(segment.path, kept) for segment in segments(folder))
 
     def _folder(self, partition: str) -> Path:
         if not _NAME.fullmatch(partition):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from binascii import crc32
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,3 +142,31 @@ def write_all(descriptor: int, block: bytes) -> None:
     written = os.write(descriptor, block)
     while written < len(block):
         written += os.write(descriptor, memoryview(block)[written:])
+
+
+def rewrite_segment(path: Path, kept: Callable[[bytes], bytes]) -> int:
+    """Write the segment anew with each good payload passed through `kept`, which keeps its length; how many changed.
+
+    Lines that fail their checksum are blanked: what cannot be read cannot be shown to be free of anybody.
+    """
+    changed = 0
+    beside = path.with_suffix(".rewriting")
+    with path.open("rb") as old, beside.open("wb") as new:
+        for line in old:
+            payload = line[9:-1]
+            if not line.endswith(b"\n") or b"%08x " % crc32(payload) != line[:9]:
+                replaced = b" " * len(payload)
+            else:
+                replaced = kept(payload)
+            if len(replaced) != len(payload):
+                raise InputError("A record would change its length.", where=str(path))
+            changed += replaced != payload
+            new.write(b"%08x %b" % (crc32(replaced), replaced) + line[9 + len(payload) :])
+        new.flush()
+        os.fsync(new.fileno())
+    if changed:
+        beside.replace(path)
+        sync_folder(path.parent)
+    else:
+        beside.unlink()
+    return changed

@@ -60,7 +60,12 @@ class State:
             metadata.create_all(conn)
 
     def drop(self) -> None:
+        """Delete every table, and what SQLite would keep of them in free pages."""
         metadata.drop_all(self.engine)
+        if self.is_sqlite:
+            with self.engine.connect() as conn:
+                conn.exec_driver_sql("VACUUM")
+                conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
@@ -184,7 +189,9 @@ def select_in(
         raise ValueError("select_in takes statements without parameters of their own")
     for at in range(0, len(wanted), CHUNK):
         chunk = tuple(wanted[at : at + CHUNK])
-        yield from conn.exec_driver_sql(text.replace(f"= {_HERE}", f"IN ({','.join('?' * len(chunk))})"), chunk).fetchall()
+        yield from conn.exec_driver_sql(
+            text.replace(f"= {_HERE}", f"IN ({','.join('?' * len(chunk))})"), chunk
+        ).fetchall()
 
 
 _HERE = "ariane_values_here"
