@@ -22,7 +22,7 @@ from ariane.store import DuckEngine, Stores
 Answer = TypeVar("Answer")
 
 KEPT_ANSWERS = 256
-RESIDENT_ROWS = 5_000_000  # about 1.5 GB of events without their JSON; above it questions go to the files
+RESIDENT_ROWS = 2_000_000  # about 2 GB of memory; above it questions go to the files
 REFRESH_S = 1.0
 STALE_FACTOR = 20
 
