@@ -17,4 +17,3 @@ if TYPE_CHECKING:
 __all__ = ["create_app"]
 
 __getattr__ = face(__name__, {"create_app": "app"})
-

@@ -22,9 +22,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ariane.console import asked as asking
 from ariane.console import render
-from ariane.console.desk import Desk
-from ariane.console.warming import Warming
+from ariane.console.desk import Desk, NotYet
 from ariane.console.views import journeys, live, overview, people, person, planted
+from ariane.console.warming import Warming
 from ariane.console.words import N_
 from ariane.errors import ArianeError, NotFound, Transient
 
@@ -144,6 +144,8 @@ def _show(request: Request, status: int, headline: str, what: str, next_step: st
 
 def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, ArianeError)
+    if isinstance(error, NotYet):
+        return _measuring(request)
     headline = N_("This could not be read")
     if isinstance(error, NotFound):
         headline = N_("Nothing stands here")
@@ -151,6 +153,15 @@ def _told(request: Request, error: Exception) -> Response:
         headline = N_("Ariane is starting")
     next_step = error.next_step or (f"Allowed: {error.allowed}." if error.allowed else "")
     return _show(request, error.status, headline, error.what, next_step)
+
+
+def _measuring(request: Request) -> Response:
+    """The answer takes longer than a page may: say so, and ask again from there."""
+    desk: Desk = request.app.state.desk
+    asked = asking.read(request)
+    title = desk.tongue(asked.lang)._("Measuring the journey")
+    problem = Problem(202, title, asked.link(), "")
+    return render.page(desk, asked, "measuring.html", problem, title=title, status=202)
 
 
 def _missing(request: Request, error: Exception) -> Response:

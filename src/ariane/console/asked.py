@@ -106,7 +106,9 @@ class Asked(msgspec.Struct, frozen=True):
             start = start if since is None else since
             end = end if until is None else until + DAY
             if end <= start:
-                raise InputError("The period ends before it begins.", where="since, until", allowed="days such as 2025-03-31")
+                raise InputError(
+                    "The period ends before it begins.", where="since, until", allowed="days such as 2025-03-31"
+                )
             return Period(start, end)
         days = RANGES[self.range][1]
         return Period(start if not days else end - days * DAY, end)
@@ -126,6 +128,9 @@ def _day(text: str) -> int | None:
         raise InputError(f"'{text[:40]}' is not a day.", where="since, until", allowed="days such as 2025-03-31")
     try:
         day = date.fromisoformat(text)
-        return int((datetime(day.year, day.month, day.day, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+        return int(
+            (datetime(day.year, day.month, day.day, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC))
+            / timedelta(microseconds=1)
+        )
     except (ValueError, OverflowError) as error:
         raise InputError(f"'{text}' is not a day.", where="since, until", allowed="days such as 2025-03-31") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from starlette.responses import Response
@@ -12,12 +12,10 @@ from ariane import journeys
 from ariane.console import findings, masking, measuring, names, reading, sheets
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
+from ariane.console.told import StepView
 from ariane.errors import InputError, NotFound
 from ariane.model import SECOND, Interval
-
-if TYPE_CHECKING:
-    from ariane.journeys.map import StepView
-    from ariane.result import Result
+from ariane.result import Result
 
 SHOWN = 50
 MOST_ROWS = 50_000
@@ -79,9 +77,17 @@ def behind(desk: Desk, asked: Asked, what: str) -> Behind:
     minimum = measured.map.minimum
     shown = _persons_behind(desk, asked, what, meant.where, SHOWN)
     total = int(shown.value or 0)
-    facts = _facts(desk, asked, measured.map.steps, meant) if meant.finding is None else findings.facts(desk, asked, meant.finding)
+    facts = (
+        _facts(desk, asked, measured.map.steps, meant)
+        if meant.finding is None
+        else findings.facts(desk, asked, meant.finding)
+    )
     persons = shown.to_dicts() if total >= minimum else []
-    listed = tongue.n_("%(n)s person", "%(n)s persons", total) if total >= minimum or total == 0 else tongue._("fewer than %(n)s persons", n=tongue.number(minimum))
+    listed = (
+        tongue.n_("%(n)s person", "%(n)s persons", total)
+        if total >= minimum or total == 0
+        else tongue._("fewer than %(n)s persons", n=tongue.number(minimum))
+    )
     if total > len(persons) > 0:
         listed += " · " + tongue._("the last %(n)s are listed", n=tongue.number(len(persons)))
     return Behind(
@@ -93,7 +99,7 @@ def behind(desk: Desk, asked: Asked, what: str) -> Behind:
         absent=tongue._("Nobody.") if total == 0 else tongue._("Too few to list: so few could be recognised."),
         held=measuring.held(desk, asked, measured.map),
         csv=asked.link("/journeys/behind.csv", open=what) if persons else "",
-    )  # fmt: skip
+    )
 
 
 def _meant(desk: Desk, asked: Asked, what: str) -> Meant:
@@ -108,21 +114,29 @@ def _meant(desk: Desk, asked: Asked, what: str) -> Meant:
         return Meant({"step": rest, "left": True, "window_s": window_s}, rest, None, said)
     if kind == "cell":
         step, _, row = rest.partition(":")
-        said = (names.value(tongue, journey.rows, row) if row else tongue._("Not said")) + " · " + journey.step(step).label(asked.lang)
+        said = (
+            (names.value(tongue, journey.rows, row) if row else tongue._("Not said"))
+            + " · "
+            + journey.step(step).label(asked.lang)
+        )
         return Meant({"step": step, "row": row}, step, row, said)
     if kind == "finding":
         card = next((card for card in findings.cards(desk, asked) if card.anchor == rest), None)
         if card is None:
             raise NotFound(tongue._("This finding is not there in this period and segment."))
         return Meant(findings.of(desk, asked, rest), card.step, None, card.headline, card)
-    raise InputError(f"'{what[:80]}' opens nothing.", where="open", allowed="step:KEY, cell:KEY:ROW, left:KEY, finding:NAME")
+    raise InputError(
+        f"'{what[:80]}' opens nothing.", where="open", allowed="step:KEY, cell:KEY:ROW, left:KEY, finding:NAME"
+    )
 
 
 def _persons_behind(desk: Desk, asked: Asked, what: str, where: Any, limit: int) -> Result:
     period = reading.period_of(desk, asked)
 
     def compute() -> Result:
-        return journeys.persons_behind(reading.population_of(desk, asked, period), reading.journey_of(desk), where, limit=limit)
+        return journeys.persons_behind(
+            reading.population_of(desk, asked, period), reading.journey_of(desk), where, limit=limit
+        )
 
     return desk.answer(("behind", what, period, asked.segment, limit), compute)
 
@@ -137,15 +151,25 @@ def _facts(desk: Desk, asked: Asked, steps: tuple[StepView, ...], meant: Meant) 
     said = tongue.signed(emotion.value) if emotion.value is not None else tongue._("too few") if emotion.n else "–"
     found = [
         (tongue._("Emotion"), said, _rests(desk, asked, emotion, "signed", 1)),
-        (tongue._("Reach") if cell is None else tongue._("Of the step's persons"), tongue.percent(reach.value), _rests(desk, asked, reach, "percent", 0)),
+        (
+            tongue._("Reach") if cell is None else tongue._("Of the step's persons"),
+            tongue.percent(reach.value),
+            _rests(desk, asked, reach, "percent", 0),
+        ),
     ]
     if cell is None and step.drop_off.n:
-        found.append((tongue._("Go no further"), tongue.percent(step.drop_off.value), _rests(desk, asked, step.drop_off, "percent", 0)))
+        found.append(
+            (
+                tongue._("Go no further"),
+                tongue.percent(step.drop_off.value),
+                _rests(desk, asked, step.drop_off, "percent", 0),
+            )
+        )
     if cell is None and step.median_wait_s is not None:
         found.append((tongue._("Median time"), tongue.duration(step.median_wait_s * SECOND), ""))
     if cell is None and step.desired is not None and step.desired.emotion is not None:
         found.append((tongue._("Emotion desired"), tongue.signed(step.desired.emotion), ""))
-    return found  # fmt: skip
+    return found
 
 
 def _rests(desk: Desk, asked: Asked, interval: Interval, how: str, digits: int) -> str:
@@ -160,9 +184,13 @@ def _verbatims(desk: Desk, asked: Asked, steps: tuple[StepView, ...], meant: Mea
     if step is None or meant.row is not None or meant.finding is not None:
         return []
     return [
-        Said(masking.comment(said.comment, 240), tongue.day(said.occurred_us), tongue.signed(said.emotion) if said.emotion is not None else "")
+        Said(
+            masking.comment(said.comment, 240),
+            tongue.day(said.occurred_us),
+            tongue.signed(said.emotion) if said.emotion is not None else "",
+        )
         for said in step.verbatims
-    ]  # fmt: skip
+    ]
 
 
 def _person(desk: Desk, asked: Asked, row: Mapping[str, Any]) -> Person:
@@ -185,6 +213,7 @@ def download(desk: Desk, asked: Asked) -> Response:
     found = _persons_behind(desk, asked, what, _meant(desk, asked, what).where, MOST_ROWS)
     rows = found.to_dicts() if int(found.value or 0) >= desk.settings.minimum_cell else []
     return sheets.sheet(
-        "persons", ("person_id", "n_events", "last_at", "emotion"),
+        "persons",
+        ("person_id", "n_events", "last_at", "emotion"),
         ((row["person_id"], row["n_events"], sheets.instant(row["last_us"]), row["emotion"]) for row in rows),
-    )  # fmt: skip
+    )

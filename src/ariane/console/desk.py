@@ -9,12 +9,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from ariane.console.tongue import Tongue
+from ariane.errors import Transient
 from ariane.model import DAY
 from ariane.settings import Settings
 from ariane.store import DuckEngine, Stores
@@ -25,6 +27,11 @@ KEPT_ANSWERS = 256
 RESIDENT_ROWS = 2_000_000  # about 2 GB of memory; above it questions go to the files
 REFRESH_S = 1.0
 STALE_FACTOR = 20
+PATIENCE_S = 2.5
+
+
+class NotYet(Transient):
+    """The answer is on its way."""
 
 
 class Extent(msgspec.Struct, frozen=True):
@@ -58,6 +65,8 @@ class Desk:
         self._looked = 0.0
         self._answers: OrderedDict[Hashable, _Held] = OrderedDict()
         self._working: dict[Hashable, threading.Lock] = {}
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="measuring")
+        self._running: dict[Hashable, Future[Any]] = {}
 
     @property
     def stores(self) -> Stores:
@@ -112,6 +121,25 @@ class Desk:
                     self._answers.popitem(last=False)
             return found
 
+    def patiently(self, key: Hashable, compute: Callable[[], Answer]) -> Answer:
+        """What `compute` gives if that takes no longer than a reader waits for a page. NotYet otherwise: it goes on in
+        the background, and asking again finds it further or done."""
+        with self._lock:
+            running = self._running.get(key)
+            if running is None:
+                running = self._running[key] = self._pool.submit(compute)
+        try:
+            found: Answer = running.result(PATIENCE_S)
+        except TimeoutError as error:
+            if not running.done():
+                raise NotYet("The journey is being measured.", next_step="The page will show it by itself.") from error
+            raise
+        finally:
+            if running.done():
+                with self._lock:
+                    self._running.pop(key, None)
+        return found
+
     def extent(self) -> Extent:
         """When the events begin and end, leaving out bots and clocks that run ahead by more than a day."""
         return self.answer("extent", self._extent)
@@ -137,6 +165,7 @@ class Desk:
             return Tongue(lang)
 
     def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
         with self._lock:
             if self._engine is not None:
                 self._engine.close()

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from ariane.console import masking, names, shapes
 from ariane.console.asked import Asked
+from ariane.console.told import Cell, JourneyMap, StepView
 from ariane.console.tongue import Tongue
 from ariane.console.words import N_
 from ariane.model import SECOND, STAGES
-
-if TYPE_CHECKING:
-    from ariane.journeys.map import Cell, JourneyMap, StepView
 
 SCALE = 21.0  # percent of the curve's height for one point of emotion: −2…+2 with a little air
 HEIGHT = 186.0  # of the curve, in px, as the style sheet has it
@@ -141,7 +137,9 @@ def draw(tongue: Tongue, asked: Asked, drawn: JourneyMap, findings_of: dict[str,
     lanes = ("rule", "says", "front", "vis", "back", "rule2", "drop", "wait", "end")
     return Drawing(
         n=len(steps),
-        stages=tuple(StageHead(names.stage(tongue, stage), span, STAGES.index(stage) + 1) for stage, span in drawn.stages),
+        stages=tuple(
+            StageHead(names.stage(tongue, stage), span, STAGES.index(stage) + 1) for stage, span in drawn.stages
+        ),
         columns=columns,
         rows=rows,
         by_channel=drawn.rows_are == "channel",
@@ -149,7 +147,9 @@ def draw(tongue: Tongue, asked: Asked, drawn: JourneyMap, findings_of: dict[str,
         line=line,
         band=band,
         whiskers=whiskers,
-        wished=tuple(shapes.line([_at(steps, i, wishes[i] or 0.0) for i in run]) for run in shapes.runs(wishes) if len(run) > 1),
+        wished=tuple(
+            shapes.line([_at(steps, i, wishes[i] or 0.0) for i in run]) for run in shapes.runs(wishes) if len(run) > 1
+        ),
         spoken=_spoken(tongue, steps),
         has_emotion=any(step.emotion.value is not None for step in steps),
         has_marks=any(column.marks for column in columns),
@@ -198,7 +198,11 @@ def _column(tongue: Tongue, asked: Asked, drawn: JourneyMap, index: int, finding
     if step.emotion.value is None:
         few = tongue._("too few") if step.emotion.n else tongue._("not told")
     said = [masking.comment(verbatim.comment) for verbatim in step.verbatims]
-    shown = min((text for text in said if len(text) <= 60), key=lambda text: abs(len(text) - 32), default=said[0] if said else "")
+    shown = min(
+        (text for text in said if len(text) <= 60),
+        key=lambda text: abs(len(text) - 32),
+        default=said[0] if said else "",
+    )
     return Column(
         at=index + 2,
         x=(index + 0.5) / len(drawn.steps) * 100,
@@ -230,9 +234,13 @@ def _why(tongue: Tongue, step: StepView, kind: str) -> str:
         bounds = tongue.interval(step.importance, "number", 2)
         return tongue._(
             "Goes with how the whole journey was felt: correlation %(r)s (%(bounds)s), n %(n)s. Observational.",
-            r=tongue.number(step.importance.value, 2), bounds=bounds, n=tongue.number(step.importance.n),
-        )  # fmt: skip
-    return tongue._("Emotion %(value)s", value=tongue.signed(step.emotion.value)) if step.emotion.value is not None else ""
+            r=tongue.number(step.importance.value, 2),
+            bounds=bounds,
+            n=tongue.number(step.importance.n),
+        )
+    return (
+        tongue._("Emotion %(value)s", value=tongue.signed(step.emotion.value)) if step.emotion.value is not None else ""
+    )
 
 
 def _dot(tongue: Tongue, steps: tuple[StepView, ...], index: int, name: str) -> Dot | None:
@@ -261,9 +269,12 @@ def _dot(tongue: Tongue, steps: tuple[StepView, ...], index: int, name: str) -> 
     heard = steps[index].sources
     title = tongue._(
         "%(name)s: %(value)s (95 %% interval %(bounds)s), %(answers)s answers, %(signals)s signals of behaviour",
-        name=name, value=tongue.signed(emotion.value, 2), bounds=tongue.interval(emotion, "signed", 2) or "–",
-        answers=tongue.number(heard.get("answers", 0)), signals=tongue.number(heard.get("behaviour", 0)),
-    )  # fmt: skip
+        name=name,
+        value=tongue.signed(emotion.value, 2),
+        bounds=tongue.interval(emotion, "signed", 2) or "–",
+        answers=tongue.number(heard.get("answers", 0)),
+        signals=tongue.number(heard.get("behaviour", 0)),
+    )
     return Dot((index + 0.5) / len(steps) * 100, y, tongue.signed(emotion.value), dx, -up if above else down, title)
 
 
@@ -273,9 +284,10 @@ def _drop(tongue: Tongue, step: StepView, drawn: JourneyMap, index: int) -> Lane
     if step.drop_off.value is None or step.drop_off.n < drawn.minimum:
         return Lane("–", tongue._("too few") if step.drop_off.n else "", False, "")
     title = tongue._(
-        "Of %(n)s persons, those who came no further within %(window)s", n=tongue.number(step.drop_off.n),
+        "Of %(n)s persons, those who came no further within %(window)s",
+        n=tongue.number(step.drop_off.n),
         window=tongue.duration(drawn.window_s * SECOND),
-    )  # fmt: skip
+    )
     worst = max((s.drop_off.value or 0.0) for s in drawn.steps if s.drop_off.n >= drawn.minimum)
     hot = step.drop_off.value == worst and worst > HOT_DROP
     return Lane(tongue.percent(step.drop_off.value), tongue.interval(step.drop_off, "percent"), hot, title)
@@ -285,7 +297,9 @@ def _wait(tongue: Tongue, step: StepView, minimum: int) -> Lane:
     if step.median_wait_s is None or step.n_persons < minimum:
         return Lane("–", "", False, "")
     small = tongue._("p95 %(time)s", time=tongue.duration((step.p95_wait_s or 0.0) * SECOND))
-    return Lane(tongue.duration(step.median_wait_s * SECOND), small, False, tongue._("Median time from the step before"))
+    return Lane(
+        tongue.duration(step.median_wait_s * SECOND), small, False, tongue._("Median time from the step before")
+    )
 
 
 def _row(tongue: Tongue, asked: Asked, drawn: JourneyMap, index: int, key: str) -> Row:
@@ -295,8 +309,9 @@ def _row(tongue: Tongue, asked: Asked, drawn: JourneyMap, index: int, key: str) 
         label = names.value(tongue, drawn.rows_are, key)
     by_step = {step.key: next((cell for cell in step.cells if cell.row == key), None) for step in drawn.steps}
     spots = tuple(
-        _spot(tongue, asked, drawn, place, step, cell, label) for place, (step, cell) in enumerate(zip(drawn.steps, by_step.values(), strict=True))
-    )  # fmt: skip
+        _spot(tongue, asked, drawn, place, step, cell, label)
+        for place, (step, cell) in enumerate(zip(drawn.steps, by_step.values(), strict=True))
+    )
     return Row(5 + index, key, label, spots)
 
 
@@ -322,19 +337,30 @@ def _spot(
     bounds = tongue.interval(cell.emotion, "signed", 1)
     title = f"{told} · {emotion}" + (f" ({bounds})" if bounds else "")
     return Spot(
-        place + 2, "known", opens(asked, what), part(asked, what), title, f"{row}, {name}: {told}, {emotion}",
-        _reach(cell), min(1.0, abs(felt) / FULL), "pos" if felt > 0 else "neg",
-    )  # fmt: skip
+        place + 2,
+        "known",
+        opens(asked, what),
+        part(asked, what),
+        title,
+        f"{row}, {name}: {told}, {emotion}",
+        _reach(cell),
+        min(1.0, abs(felt) / FULL),
+        "pos" if felt > 0 else "neg",
+    )
 
 
 def _reach(cell: Cell) -> float:
     """The share whose square root is the circle's size: a rate where the rows have one, else the reach."""
     share = cell.rate if cell.rate is not None else cell.reach.value
-    return min(1.0, max(0.0, share or 0.0)) ** 0.5
+    return float(min(1.0, max(0.0, share or 0.0)) ** 0.5)
 
 
 def _spoken(tongue: Tongue, steps: tuple[StepView, ...]) -> str:
-    said = [f"{names.text(s.name, tongue.lang)} {tongue.signed(s.emotion.value)}" for s in steps if s.emotion.value is not None]
+    said = [
+        f"{names.text(s.name, tongue.lang)} {tongue.signed(s.emotion.value)}"
+        for s in steps
+        if s.emotion.value is not None
+    ]
     return tongue._("Emotion") + ": " + "; ".join(said)
 
 

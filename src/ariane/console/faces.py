@@ -8,10 +8,10 @@ import msgspec
 import sqlalchemy as sa
 
 from ariane import consent, identity
+from ariane.consent import Permit
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.words import N_
-from ariane.consent import Permit
 from ariane.model import Event
 from ariane.store import metadata
 
@@ -49,18 +49,26 @@ def reveal(desk: Desk, asked: Asked) -> Reveal:
     tongue = desk.tongue(asked.lang)
     reason = asked.get("reveal")
     links = tuple((tongue._(label), asked.link(reveal=key)) for key, label in REASONS.items())
-    return Reveal(reason in REASONS, tongue._(REASONS[reason]) if reason in REASONS else "", links, asked.link(reveal=None))
+    return Reveal(
+        reason in REASONS, tongue._(REASONS[reason]) if reason in REASONS else "", links, asked.link(reveal=None)
+    )
 
 
 def person_of(desk: Desk, events: Sequence[Event]) -> dict[str, str]:
     """The person each event joined (event_id → person_id), of those measurement may read and the stream has reached."""
-    assert identity.people  # loading the room's reads declares the state's table of identifiers
     subjects = {event.event_id: found[0].key for event in events if (found := identity.identify(event))}
     if not subjects:
         return {}
-    known = metadata.tables["identifiers"].c
+    known = _identifiers().c
     may = consent.gate(consent.permit("measurement", actor="console", bases=bases(desk)), known.person_id)
     statement = sa.select(known.key, known.person_id).where(known.key.in_(set(subjects.values())), may)
     with desk.stores.state.read() as conn:
-        persons = {key: person for key, person in conn.execute(statement)}
+        persons = {row.key: row.person_id for row in conn.execute(statement)}
     return {event_id: persons[key] for event_id, key in subjects.items() if key in persons}
+
+
+def _identifiers() -> sa.Table:
+    """The state's table of identifiers, which the identity room declares when its reads are loaded."""
+    if "identifiers" not in metadata.tables:
+        identity.people  # noqa: B018 - naming it loads it
+    return metadata.tables["identifiers"]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
 from ariane.console import shapes
+from ariane.console.told import Kpi
 from ariane.console.tongue import Tongue
 from ariane.console.words import N_
 from ariane.model import Interval
-
-if TYPE_CHECKING:
-    from ariane.journeys.kpis import Kpi
 
 Form = Literal["number", "percent", "signed"]
 MINIMUM = 5
@@ -80,7 +78,9 @@ def figure(
     if now.value is None or now.n < MINIMUM:
         said = tongue._("No answer in this period") if now.n == 0 else tongue._("Too few to say")
         return Figure(key=key, label=label, absent=said, basis=f"n {tongue.number(now.n)}", why=why)
-    change = now.value - before.value if before is not None and before.value is not None and before.n >= MINIMUM else 0.0
+    change = (
+        now.value - before.value if before is not None and before.value is not None and before.n >= MINIMUM else 0.0
+    )
     said = tongue.number(abs(change) * (100 if look.form == "percent" else 1), look.digits)
     told = any(character in "123456789" for character in said)
     if look.form == "percent":
@@ -101,8 +101,15 @@ def figure(
     )
 
 
-def counted(tongue: Tongue, key: str, label: str, n: int, *, course: Iterable[float | None] = (), basis: str = "", why: str = "") -> Figure:
+def counted(
+    tongue: Tongue, key: str, label: str, n: int, *, course: Iterable[float | None] = (), basis: str = "", why: str = ""
+) -> Figure:
     """A tile of a plain count."""
     return Figure(
-        key=key, label=tongue._(label), value=tongue.number(n), basis=basis, spark=shapes.sparkline(list(course)), why=why
-    )  # fmt: skip
+        key=key,
+        label=tongue._(label),
+        value=tongue.number(n),
+        basis=basis,
+        spark=shapes.sparkline(list(course)),
+        why=why,
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from hashlib import blake2b
-from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.responses import Response
@@ -13,12 +12,10 @@ from ariane import journeys
 from ariane.console import names, reading, sheets
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
+from ariane.console.told import Finding
 from ariane.console.tongue import Tongue
 from ariane.console.words import N_
 from ariane.model import DAY, Interval
-
-if TYPE_CHECKING:
-    from ariane.journeys.friction import Finding
 
 ICONS = {"drop_off": "trending-down", "wait": "timer", "repeat_contact": "repeat", "ping_pong": "arrow-left-right"}
 KINDS = {
@@ -155,7 +152,10 @@ def _bars(tongue: Tongue, finding: Finding) -> tuple[Bar, ...]:
     ends = [one.hi if one.hi is not None else one.value or 0.0 for one in (finding.rate, finding.baseline)]
     width = max(0.05, min(1.0, max(ends) * 1.1))
     then = tongue._(RATES.get(finding.detector, "left here"))
-    return (_bar(tongue, then, finding.rate, width, "friction"), _bar(tongue, tongue._("usually"), finding.baseline, width, ""))
+    return (
+        _bar(tongue, then, finding.rate, width, "friction"),
+        _bar(tongue, tongue._("usually"), finding.baseline, width, ""),
+    )
 
 
 def _bar(tongue: Tongue, label: str, interval: Interval, width: float, tone: str) -> Bar:
@@ -164,20 +164,33 @@ def _bar(tongue: Tongue, label: str, interval: Interval, width: float, tone: str
     hi = interval.hi if interval.hi is not None else value
     digits = 1 if value < 0.1 else 0
     said = tongue.percent(interval.value, digits)
-    return Bar(label, said, tongue.interval(interval, "percent", digits), value / width, lo / width, min(1.0, hi / width), tone)
+    return Bar(
+        label, said, tongue.interval(interval, "percent", digits), value / width, lo / width, min(1.0, hi / width), tone
+    )
 
 
 def _explained(tongue: Tongue, finding: Finding) -> str:
     """How much more than usual, of how many, at which cost, and how sure."""
     said = [
         tongue.n_(
-            "%(bad)s of %(n)s time, about %(more)s more than usual", "%(bad)s of %(n)s times, about %(more)s more than usual",
-            finding.n_trials, bad=tongue.number(finding.n_bad), more=tongue.number(round(finding.excess)),
+            "%(bad)s of %(n)s time, about %(more)s more than usual",
+            "%(bad)s of %(n)s times, about %(more)s more than usual",
+            finding.n_trials,
+            bad=tongue.number(finding.n_bad),
+            more=tongue.number(round(finding.excess)),
         )
-    ]  # fmt: skip
+    ]
     if finding.money_minor:
-        said.append(tongue._("about %(money)s of orders lost", money=tongue.money(finding.money_minor, finding.currency or "EUR")))
-    said.append(tongue.n_("%(n)s slice tried, no false one at 99 %%", "%(n)s slices tried, no false one at 99 %%", finding.n_tried))
+        said.append(
+            tongue._(
+                "about %(money)s of orders lost", money=tongue.money(finding.money_minor, finding.currency or "EUR")
+            )
+        )
+    said.append(
+        tongue.n_(
+            "%(n)s slice tried, no false one at 99 %%", "%(n)s slices tried, no false one at 99 %%", finding.n_tried
+        )
+    )
     return " · ".join(said)
 
 
@@ -198,15 +211,50 @@ def subtitle(desk: Desk, asked: Asked, shown: list[Card]) -> str:
 def download(desk: Desk, asked: Asked) -> Response:
     """The findings as a table."""
     header = (
-        "detector", "step", "to_step", "slice_property", "slice_value", "began_on", "ended_on", "rate", "rate_lo", "rate_hi",
-        "baseline", "baseline_lo", "baseline_hi", "n_trials", "n_bad", "excess", "n_persons", "p_value", "money_minor", "currency",
-    )  # fmt: skip
+        "detector",
+        "step",
+        "to_step",
+        "slice_property",
+        "slice_value",
+        "began_on",
+        "ended_on",
+        "rate",
+        "rate_lo",
+        "rate_hi",
+        "baseline",
+        "baseline_lo",
+        "baseline_hi",
+        "n_trials",
+        "n_bad",
+        "excess",
+        "n_persons",
+        "p_value",
+        "money_minor",
+        "currency",
+    )
     rows = (
         (
-            f.detector, f.step, f.to_step, f.slice_property, f.slice_value, f.began_on.isoformat(), f.ended_on.isoformat(),
-            f.rate.value, f.rate.lo, f.rate.hi, f.baseline.value, f.baseline.lo, f.baseline.hi, f.n_trials, f.n_bad,
-            f.excess, f.n_persons, f.p_value, f.money_minor, f.currency,
+            f.detector,
+            f.step,
+            f.to_step,
+            f.slice_property,
+            f.slice_value,
+            f.began_on.isoformat(),
+            f.ended_on.isoformat(),
+            f.rate.value,
+            f.rate.lo,
+            f.rate.hi,
+            f.baseline.value,
+            f.baseline.lo,
+            f.baseline.hi,
+            f.n_trials,
+            f.n_bad,
+            f.excess,
+            f.n_persons,
+            f.p_value,
+            f.money_minor,
+            f.currency,
         )
         for f in found(desk, asked)
-    )  # fmt: skip
+    )
     return sheets.sheet("findings", header, rows)

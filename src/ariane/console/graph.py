@@ -49,7 +49,9 @@ class Picture(msgspec.Struct, frozen=True):
     n_left_out: int
 
 
-def picture(keys: Sequence[str], ties: Iterable[tuple[str, str, bool, bool]], off: frozenset[str] = frozenset()) -> Picture:
+def picture(
+    keys: Sequence[str], ties: Iterable[tuple[str, str, bool, bool]], off: frozenset[str] = frozenset()
+) -> Picture:
     """Lay out identifiers (strongest first) and their ties (a, b, strong, live). `off` stand alone.
 
     >>> drawn = picture(["u", "a", "b"], [("u", "a", True, True), ("u", "b", False, True)])

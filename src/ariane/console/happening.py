@@ -10,10 +10,30 @@ from ariane.console.tongue import Tongue
 from ariane.console.words import N_
 
 COLUMNS = (
-    "event_id", "event", "type", "channel", "source", "occurred_us", "prop_revenue_minor", "prop_currency", "prop_order_id",
-    "prop_store", "prop_carrier", "prop_category", "prop_reason", "prop_wait_s", "prop_resolved", "prop_question",
-    "prop_score", "prop_comment", "prop_late_days", "prop_code", "prop_campaign", "prop_offer_id", "prop_offer_type",
-)  # fmt: skip
+    "event_id",
+    "event",
+    "type",
+    "channel",
+    "source",
+    "occurred_us",
+    "prop_revenue_minor",
+    "prop_currency",
+    "prop_order_id",
+    "prop_store",
+    "prop_carrier",
+    "prop_category",
+    "prop_reason",
+    "prop_wait_s",
+    "prop_resolved",
+    "prop_question",
+    "prop_score",
+    "prop_comment",
+    "prop_late_days",
+    "prop_code",
+    "prop_campaign",
+    "prop_offer_id",
+    "prop_offer_type",
+)
 """What a timeline reads of an event."""
 
 TYPE_NAMES = {
@@ -46,7 +66,15 @@ def details(tongue: Tongue, row: Mapping[str, Any]) -> str:
     if row["prop_question"] is not None and row["prop_score"] is not None:
         question = QUESTION_NAMES.get(row["prop_question"], names.plain(row["prop_question"]))
         said.append(f"{tongue._(question)} {tongue.plain(row['prop_score'], 1)}{SCALES.get(row['prop_question'], '')}")
-    for column in ("prop_store", "prop_category", "prop_carrier", "prop_reason", "prop_campaign", "prop_offer_type", "prop_code"):
+    for column in (
+        "prop_store",
+        "prop_category",
+        "prop_carrier",
+        "prop_reason",
+        "prop_campaign",
+        "prop_offer_type",
+        "prop_code",
+    ):
         if row[column]:
             said.append(str(row[column])[:60])
     if row["prop_wait_s"] is not None:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from ariane import journeys
+from ariane.consent import Population
 from ariane.console import figures, reading
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
+from ariane.console.told import JourneyMap
 from ariane.console.words import N_
-from ariane.consent import Population
 from ariane.model import Interval
-
-if TYPE_CHECKING:
-    from ariane.journeys.map import JourneyMap
-
 
 MACHINES = ("cookie", "device", "object_serial", "event")
 
@@ -28,6 +23,18 @@ class Measured(msgspec.Struct, frozen=True):
     n_persons: int
     n_persons_before: int | None
     n_identified: int
+
+
+def ready(desk: Desk, asked: Asked) -> Measured:
+    """The measured journey for a page, NotYet while it takes longer than a reader waits. What a page of it needs
+    besides is computed with it."""
+
+    def compute() -> Measured:
+        reading.segment_values(desk)
+        return measure(desk, asked)
+
+    period = reading.period_of(desk, asked)
+    return desk.patiently(("ready", period, asked.segment, asked.compares), compute)
 
 
 def measure(desk: Desk, asked: Asked) -> Measured:
@@ -71,7 +78,10 @@ def tiles(desk: Desk, asked: Asked, measured: Measured) -> list[figures.Figure]:
     """Persons, then the journey's own figures."""
     tongue = desk.tongue(asked.lang)
     weeks = next((kpi.weekly for kpi in measured.map.kpis if kpi.key == "conversion"), ())
-    look = figures.Look(N_("Persons"), why=N_("Persons with at least one event in the period; identified: by an account, an address, a card, not a cookie alone"))
+    look = figures.Look(
+        N_("Persons"),
+        why=N_("Persons with at least one event in the period; identified: by an account, an address or a card"),
+    )
     known = Interval(float(measured.n_persons), None, None, measured.n_persons)
     before = None
     if measured.n_persons_before is not None:

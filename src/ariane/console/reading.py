@@ -6,16 +6,17 @@ import ibis
 import msgspec
 
 from ariane import consent, journeys
+from ariane.consent import Population
 from ariane.console import names
 from ariane.console.asked import DEFAULT_RANGE, KEPT, RANGES, Asked, Period
 from ariane.console.desk import Desk
-from ariane.consent import Population
 from ariane.errors import InputError
 from ariane.journeys import Journey
+from ariane.model import Purpose
 
 SEGMENT_COLUMNS = ("ctx_device_type", "channel", "prop_store", "prop_channels")
 MOST_VALUES = 16
-PURPOSE = "measurement"
+PURPOSE: Purpose = "measurement"
 
 
 class Option(msgspec.Struct, frozen=True):
@@ -69,7 +70,9 @@ def _segment(desk: Desk, text: str) -> consent.Segment | None:
     column, _, value = text.partition(":")
     if column not in desk.engine.table("events").columns or column not in SEGMENT_COLUMNS or not value:
         raise InputError(
-            f"'{text[:80]}' is not a segment.", where="segment", allowed=", ".join(f"{name}:value" for name in SEGMENT_COLUMNS)
+            f"'{text[:80]}' is not a segment.",
+            where="segment",
+            allowed=", ".join(f"{name}:value" for name in SEGMENT_COLUMNS),
         )
 
     def members(events: ibis.Table) -> ibis.Table:
@@ -80,7 +83,7 @@ def _segment(desk: Desk, text: str) -> consent.Segment | None:
 
 
 def segment_values(desk: Desk) -> dict[str, list[str]]:
-    """The values a segment may be made of: for each column, the most frequent ones, when they are few enough to list."""
+    """The values a segment may be made of: for each column, the most frequent ones, when few enough to list."""
     return desk.answer("segments", lambda: _segment_values(desk))
 
 
@@ -102,7 +105,9 @@ def choices(desk: Desk, asked: Asked, *, with_segment: bool = True) -> Choices:
     ranges = [Option(key, tongue._(label), key == asked.range) for key, (label, _) in RANGES.items()]
     if asked.range == "custom":
         period = period_of(desk, asked)
-        label = tongue.span(period.since_us, period.until_us) if period.since_us is not None and period.until_us else "…"
+        label = (
+            tongue.span(period.since_us, period.until_us) if period.since_us is not None and period.until_us else "…"
+        )
         ranges.insert(0, Option("", label, True))
     selects = [Select("range", tongue._("Period"), tuple(ranges))]
     if with_segment:
@@ -124,9 +129,7 @@ def journey_of(desk: Desk) -> Journey:
     file = desk.stores.path / "journey.toml"
     if file.exists():
         stamp = file.stat().st_mtime_ns
-        return desk.answer(
-            ("journey", stamp), lambda: journeys.load_journey(file, properties=desk.settings.properties)
-        )
+        return desk.answer(("journey", stamp), lambda: journeys.load_journey(file, properties=desk.settings.properties))
     return desk.answer("proposed", lambda: journeys.propose(population_of(desk, Asked("/", {"range": "all"}, "en"))))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 Point = tuple[float, float]
 
 
 def smooth(points: Sequence[Point]) -> str:
-    """A monotone cubic through the points (Fritsch & Carlson 1980), with harmonic tangents: never beyond a measured value.
+    """A monotone cubic through the points (Fritsch & Carlson 1980), its tangents harmonic means: never beyond a value.
 
     >>> smooth([(0, 0), (10, 10)])
     '0.0,0.0C3.3,3.3 6.7,6.7 10.0,10.0'
@@ -17,7 +18,7 @@ def smooth(points: Sequence[Point]) -> str:
         return f"{points[0][0]:.1f},{points[0][1]:.1f}"
     x, y = zip(*points, strict=True)
     slope = [(y[i + 1] - y[i]) / (x[i + 1] - x[i]) for i in range(len(x) - 1)]
-    middle = [0.0 if a * b <= 0 else 2 * a * b / (a + b) for a, b in zip(slope, slope[1:], strict=False)]
+    middle = [0.0 if a * b <= 0 else 2 * a * b / (a + b) for a, b in pairwise(slope)]
     tangent = [slope[0], *middle, slope[-1]]
     path = f"{x[0]:.1f},{y[0]:.1f}"
     for i in range(len(slope)):

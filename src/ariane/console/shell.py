@@ -69,7 +69,14 @@ def shell(desk: Desk, asked: Asked, title: str) -> Shell:
         theme=asked.theme,
         workspace=name,
         places=tuple(
-            Place(tongue._(screen.label), screen.icon, asked.link(screen.path), screen.key, _here(screen, asked), screen is LIVE)
+            Place(
+                tongue._(screen.label),
+                screen.icon,
+                asked.link(screen.path),
+                screen.key,
+                _here(screen, asked),
+                screen is LIVE,
+            )
             for screen in shown
         ),
         home=asked.link("/"),

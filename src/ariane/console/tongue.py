@@ -11,7 +11,13 @@ import msgspec
 from babel.core import Locale
 from babel.dates import format_date, format_datetime, format_time
 from babel.lists import format_list
-from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent, get_currency_precision
+from babel.numbers import (
+    format_compact_decimal,
+    format_currency,
+    format_decimal,
+    format_percent,
+    get_currency_precision,
+)
 
 from ariane.console import words
 from ariane.model import DAY, HOUR, MINUTE, SECOND, Interval

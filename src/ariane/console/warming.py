@@ -37,13 +37,14 @@ class Warming:
                 if now == seen and self.desk.extent().n_events:
                     break
                 seen = now
-            asked = Asked("/", {}, "en")
-            for compute in (findings.found, measuring.measure):
-                if not self._stopping.is_set():
-                    compute(self.desk, asked)
+            periods = ({}, {"range": "all"}) if self.desk.truth else ({},)
+            for asked in (Asked("/", params, "en") for params in periods):
+                for compute in (findings.found, measuring.measure):
+                    if not self._stopping.is_set():
+                        compute(self.desk, asked)
             if not self._stopping.is_set():
                 reading.segment_values(self.desk)
         except ArianeError:
             return  # the screen that needs it will say what is wrong
-        except Exception as error:  # noqa: BLE001 - a cold cache is no reason to take the console down
+        except Exception as error:
             sys.stderr.write(f"ariane console: warming stopped: {error!r}\n")

@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po
 LANGUAGES = ("en", "fr")
 
 
-def N_(message: str) -> str:  # noqa: N802 - the name translators' tools know
+def N_(message: str) -> str:
     """Mark a text for translation where it stands as data.
 
     >>> N_("Web")

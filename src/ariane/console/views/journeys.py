@@ -78,10 +78,12 @@ def _screen(desk: Desk, asked: Asked) -> Journeys:
             name=tongue._("Journeys"),
             subtitle=tongue._("Measured from events and surveys, not drawn by hand"),
             choices=None,
-            why_empty=tongue._("The map is measured from events. Send some to the collector, import a file, or look around in a demo town."),
+            why_empty=tongue._(
+                "The map is measured from events. Send some to the collector, import a file, or visit a demo town."
+            ),
             commands=("ariane keys", "ariane import --help", "ariane demo"),
-        )  # fmt: skip
-    measured = measuring.measure(desk, asked)
+        )
+    measured = measuring.ready(desk, asked)
     drawn = measured.map
     cards = findings.cards(desk, asked)
     if not drawn.steps:
@@ -95,7 +97,9 @@ def _screen(desk: Desk, asked: Asked) -> Journeys:
     anchors = {card.step: card.anchor for card in reversed(cards)}
     return Journeys(
         name=names.text(drawn.name, asked.lang) or tongue._("Journey"),
-        subtitle=tongue._("Measured from events and surveys, not drawn by hand") + " · " + measuring.subtitle(desk, asked),
+        subtitle=tongue._("Measured from events and surveys, not drawn by hand")
+        + " · "
+        + measuring.subtitle(desk, asked),
         choices=reading.choices(desk, asked),
         proposed=drawn.proposed,
         drawing=drawing.draw(tongue, asked, drawn, anchors),
@@ -121,7 +125,9 @@ def _table(desk: Desk, asked: Asked, measured: measuring.Measured) -> Iterator[T
             names.stage(tongue, step.stage),
             tongue.number(step.n_persons) if known else few,
             tongue.percent(step.reach.value, 1) if known else few,
-            tongue.signed(step.emotion.value, 2) if step.emotion.value is not None else (few if step.emotion.n else "–"),
+            tongue.signed(step.emotion.value, 2)
+            if step.emotion.value is not None
+            else (few if step.emotion.n else "–"),
             tongue.interval(step.emotion, "signed", 2),
             tongue.number(step.emotion.n),
             tongue.percent(step.drop_off.value) if step.drop_off.n >= minimum else (few if step.drop_off.n else "–"),
@@ -145,17 +151,51 @@ def download_steps(request: Request) -> Response:
     asked = asking.read(request, desk.settings.language)
     drawn = measuring.measure(desk, asked).map
     header = (
-        "step", "name", "stage", "n_persons", "n_events", "reach", "reach_lo", "reach_hi", "emotion", "emotion_lo",
-        "emotion_hi", "n_heard", "drop_off", "drop_off_lo", "drop_off_hi", "n_drop_off", "median_wait_s", "p95_wait_s", "marks",
-    )  # fmt: skip
+        "step",
+        "name",
+        "stage",
+        "n_persons",
+        "n_events",
+        "reach",
+        "reach_lo",
+        "reach_hi",
+        "emotion",
+        "emotion_lo",
+        "emotion_hi",
+        "n_heard",
+        "drop_off",
+        "drop_off_lo",
+        "drop_off_hi",
+        "n_drop_off",
+        "median_wait_s",
+        "p95_wait_s",
+        "marks",
+    )
     rows = (
         (
-            s.key, names.text(s.name, asked.lang), s.stage, s.n_persons, s.n_events, s.reach.value, s.reach.lo, s.reach.hi,
-            s.emotion.value, s.emotion.lo, s.emotion.hi, s.emotion.n, s.drop_off.value, s.drop_off.lo, s.drop_off.hi,
-            s.drop_off.n, s.median_wait_s, s.p95_wait_s, " ".join(s.marks),
+            s.key,
+            names.text(s.name, asked.lang),
+            s.stage,
+            s.n_persons,
+            s.n_events,
+            s.reach.value,
+            s.reach.lo,
+            s.reach.hi,
+            s.emotion.value,
+            s.emotion.lo,
+            s.emotion.hi,
+            s.emotion.n,
+            s.drop_off.value,
+            s.drop_off.lo,
+            s.drop_off.hi,
+            s.drop_off.n,
+            s.median_wait_s,
+            s.p95_wait_s,
+            " ".join(s.marks),
         )
-        for s in drawn.steps if s.n_persons >= drawn.minimum or s.n_persons == 0
-    )  # fmt: skip
+        for s in drawn.steps
+        if s.n_persons >= drawn.minimum or s.n_persons == 0
+    )
     return sheets.sheet("journey-steps", header, rows)
 
 
@@ -163,11 +203,35 @@ def download_touchpoints(request: Request) -> Response:
     desk: Desk = request.app.state.desk
     asked = asking.read(request, desk.settings.language)
     drawn = measuring.measure(desk, asked).map
-    header = ("step", drawn.rows_are, "n_persons", "n_events", "reach", "rate", "emotion", "emotion_lo", "emotion_hi", "n_heard")
+    header = (
+        "step",
+        drawn.rows_are,
+        "n_persons",
+        "n_events",
+        "reach",
+        "rate",
+        "emotion",
+        "emotion_lo",
+        "emotion_hi",
+        "n_heard",
+    )
     rows = (
-        (step.key, c.row, c.n_persons, c.n_events, c.reach.value, c.rate, c.emotion.value, c.emotion.lo, c.emotion.hi, c.emotion.n)
-        for step in drawn.steps for c in step.cells if c.n_persons >= drawn.minimum
-    )  # fmt: skip
+        (
+            step.key,
+            c.row,
+            c.n_persons,
+            c.n_events,
+            c.reach.value,
+            c.rate,
+            c.emotion.value,
+            c.emotion.lo,
+            c.emotion.hi,
+            c.emotion.n,
+        )
+        for step in drawn.steps
+        for c in step.cells
+        if c.n_persons >= drawn.minimum
+    )
     return sheets.sheet("journey-touchpoints", header, rows)
 
 

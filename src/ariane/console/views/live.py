@@ -73,15 +73,21 @@ def show(request: Request) -> Response:
     context = Live(
         lines=tuple(lines),
         verdicts=tuple(
-            Filter(tongue._(label), asked.link(verdict=key), asked.get("verdict") == key, "") for key, label in VERDICTS.items()
+            Filter(tongue._(label), asked.link(verdict=key), asked.get("verdict") == key, "")
+            for key, label in VERDICTS.items()
         ),
         channels=tuple(
-            Filter(names.channel(tongue, key), asked.link(channel=None if asked.get("channel") == key else key), asked.get("channel") == key, key)
+            Filter(
+                names.channel(tongue, key),
+                asked.link(channel=None if asked.get("channel") == key else key),
+                asked.get("channel") == key,
+                key,
+            )
             for key in present
         ),
         stream=asked.link("/live/stream", **{key: asked.get(key) for key in ("channel", "verdict")}),
         write_key=next((source.write_key for source in desk.settings.sources.values()), ""),
-    )  # fmt: skip
+    )
     return render.page(desk, asked, "live.html", context, title=tongue._("Live events"))
 
 
@@ -109,7 +115,8 @@ def _lines(desk: Desk, asked: Asked, arrivals: list[Arrival]) -> list[Line]:
                 name=one.name[:200],
                 source=one.source[:80],
                 accepted=not one.refused,
-                reason=one.refused[:300] or (tongue._("a machine, kept and never counted") if event and event.is_bot else ""),
+                reason=one.refused[:300]
+                or (tongue._("a machine, kept and never counted") if event and event.is_bot else ""),
                 person=person,
                 person_href=asked.link(f"/people/{person}") if person else "",
                 detail=event.type if event else "",
@@ -147,7 +154,9 @@ async def _follow(desk: Desk, asked: Asked, tail: Tail) -> AsyncIterator[str]:
             minute.popleft()
         chosen = [one for one in arrivals if wanted(one, asked)][-SHOWN:]
         drawn = [template.render(line=line) for line in _lines(desk, asked, chosen)]
-        text = "".join("event: line\n" + "".join(f"data: {part}\n" for part in one.splitlines()) + "\n" for one in drawn)
+        text = "".join(
+            "event: line\n" + "".join(f"data: {part}\n" for part in one.splitlines()) + "\n" for one in drawn
+        )
         n_lately = sum(n for _, n in minute)
         said = tongue.n_("%(n)s event in the last minute", "%(n)s events in the last minute", n_lately)
         return text + (f"event: tally\ndata: {said}\n\n" if total else "")

@@ -99,9 +99,12 @@ def _screen(desk: Desk, asked: Asked) -> Overview:
     steps = _first_steps(desk, asked) if extent.n_events < NEARLY_EMPTY else ()
     if extent.n_events == 0:
         return Overview(
-            name=desk.settings.name, subtitle=tongue._("An empty workspace, ready for its first event"), is_new=True, steps=steps
+            name=desk.settings.name,
+            subtitle=tongue._("An empty workspace, ready for its first event"),
+            is_new=True,
+            steps=steps,
         )
-    measured = measuring.measure(desk, asked)
+    measured = measuring.ready(desk, asked)
     found = findings.cards(desk, asked)
     drawn = drawing.draw(tongue, asked, measured.map, {}) if measured.map.steps else None
     return Overview(
@@ -136,9 +139,18 @@ def _dots(drawn: drawing.Drawing) -> tuple[MiniDot, ...]:
         if column.tone and all(abs(dot.x - x) > NAME_WIDTH for x in named):
             named.append(dot.x)
     return tuple(
-        MiniDot(dot.x, dot.y, column.tone, column.name if dot.x in named else "", dot.label, dot.title, _edge(dot.x), dot.y < 50)
+        MiniDot(
+            dot.x,
+            dot.y,
+            column.tone,
+            column.name if dot.x in named else "",
+            dot.label,
+            dot.title,
+            _edge(dot.x),
+            dot.y < 50,
+        )
         for column, dot in felt
-    )  # fmt: skip
+    )
 
 
 def _edge(x: float) -> str:
@@ -167,10 +179,12 @@ def _channels(desk: Desk, asked: Asked) -> tuple[ChannelShare, ...]:
             names.channel(tongue, row["channel"]),
             row["persons"] / max(everyone, 1),
             tongue.percent(row["persons"] / max(everyone, 1)),
-            tongue.n_("%(n)s person", "%(n)s persons", row["persons"]) + " · " + tongue.n_("%(n)s event", "%(n)s events", row["events"]),
+            tongue.n_("%(n)s person", "%(n)s persons", row["persons"])
+            + " · "
+            + tongue.n_("%(n)s event", "%(n)s events", row["events"]),
         )
         for row in rows
-    )  # fmt: skip
+    )
 
 
 def _consents(desk: Desk, asked: Asked) -> tuple[PurposeCount, ...]:
@@ -179,7 +193,7 @@ def _consents(desk: Desk, asked: Asked) -> tuple[PurposeCount, ...]:
     bases = faces.bases(desk)
 
     def compute() -> list[tuple[str, str, int, int]]:
-        found = []
+        found: list[tuple[str, str, int, int]] = []
         with desk.stores.state.read() as conn:
             for purpose in PURPOSES:
                 permit = consent.permit(purpose, actor="console", bases=bases)
@@ -188,7 +202,12 @@ def _consents(desk: Desk, asked: Asked) -> tuple[PurposeCount, ...]:
         return found
 
     return tuple(
-        PurposeCount(names.purpose(tongue, purpose), tongue._(names.BASIS_NAMES[basis]), tongue.number(allowed), tongue.number(held))
+        PurposeCount(
+            names.purpose(tongue, purpose),
+            tongue._(names.BASIS_NAMES[basis]),
+            tongue.number(allowed),
+            tongue.number(held),
+        )
         for purpose, basis, allowed, held in desk.answer(("consents", period), compute)
     )
 
@@ -199,7 +218,9 @@ def _first_steps(desk: Desk, asked: Asked) -> tuple[FirstStep, ...]:
     events, persons = engine.table("events"), engine.table("persons")
 
     def compute() -> tuple[bool, bool, bool]:
-        counted = engine.run(events.aggregate(n=events.count(), told=events.count(where=events.event == "Survey Answered")))
+        counted = engine.run(
+            events.aggregate(n=events.count(), told=events.count(where=events.event == "Survey Answered"))
+        )
         tied = engine.run(persons.aggregate(n=persons.count(where=persons.n_identifiers > 1)))
         row = counted.to_pylist()[0]
         return row["n"] > 0, row["told"] > 0, tied.to_pylist()[0]["n"] > 0
@@ -233,7 +254,10 @@ def _first_steps(desk: Desk, asked: Asked) -> tuple[FirstStep, ...]:
             has_answers,
         ),
     )
-    return tuple(FirstStep(tongue._(headline), tongue._(text) if text else "", commands, done) for headline, text, commands, done in told)
+    return tuple(
+        FirstStep(tongue._(headline), tongue._(text) if text else "", commands, done)
+        for headline, text, commands, done in told
+    )
 
 
 def download(request: Request) -> Response:
@@ -241,6 +265,7 @@ def download(request: Request) -> Response:
     asked = asking.read(request, desk.settings.language)
     rows, everyone = _channel_rows(desk, asked)
     return sheets.sheet(
-        "channels", ("channel", "n_persons", "share", "n_events"),
+        "channels",
+        ("channel", "n_persons", "share", "n_events"),
         ((row["channel"], row["persons"], row["persons"] / max(everyone, 1), row["events"]) for row in rows),
-    )  # fmt: skip
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,10 +13,8 @@ from ariane.console import masking, names, render, sheets
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.faces import bases, permit_of
+from ariane.console.told import Found
 from ariane.console.words import N_
-
-if TYPE_CHECKING:
-    from ariane.identity.reading import Found
 
 PAGE = 25
 ORDERS = {
@@ -119,7 +115,8 @@ def _screen(desk: Desk, asked: Asked) -> PeopleScreen:
         q=q,
         rows=tuple(_person(desk, asked, one, channels.get(one.person_id, ())) for one in found),
         heads={
-            key: Head(tongue._(label), asked.link(sort=key, page=None), key == order and not q) for key, label in ORDERS.items()
+            key: Head(tongue._(label), asked.link(sort=key, page=None), key == order and not q)
+            for key, label in ORDERS.items()
         },
         summary=said,
         held=tongue.n_(
@@ -134,7 +131,9 @@ def _screen(desk: Desk, asked: Asked) -> PeopleScreen:
             asked.link(page=asked.page + 1) if asked.page < n_pages else "",
         ),
         csv=asked.link("/people.csv", q=q, sort=asked.get("sort"), kind=_kind(asked)),
-        hidden=tuple((name, asked.get(name)) for name in ("lang", "theme", "reveal", "range", "segment") if asked.get(name)),
+        hidden=tuple(
+            (name, asked.get(name)) for name in ("lang", "theme", "reveal", "range", "segment") if asked.get(name)
+        ),
         searched=bool(q),
         empty=not q and not _kind(asked) and listed.total + listed.n_held_back == 0,
         kinds=(
@@ -203,9 +202,14 @@ def download(request: Request) -> Response:
         ("person_id", "identifier_kind", "identifier", "n_identifiers", "n_events", "first_seen_at", "last_seen_at"),
         (
             (
-                one.person_id, one.by.kind, one.by.value if clear else masking.identifier(one.by.kind, one.by.value),
-                one.n_identifiers, one.n_events, sheets.instant(one.first_seen_us), sheets.instant(one.last_seen_us),
+                one.person_id,
+                one.by.kind,
+                one.by.value if clear else masking.identifier(one.by.kind, one.by.value),
+                one.n_identifiers,
+                one.n_events,
+                sheets.instant(one.first_seen_us),
+                sheets.instant(one.last_seen_us),
             )
             for one in rows
         ),
-    )  # fmt: skip
+    )

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ariane import consent, identity, journeys
+from ariane import consent, identity
 from ariane.console import asked as asking
-from ariane.console import faces, graph, happening, masking, names, reading, render, sheets
+from ariane.console import faces, graph, happening, masking, names, render, sheets, timeline
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
+from ariane.console.told import Held, Thread, Tie
 from ariane.console.views.people import Pages
 from ariane.console.words import N_
 from ariane.model import PURPOSES
 
-if TYPE_CHECKING:
-    from ariane.identity.reading import Held, Thread, Tie
-
-PAGE = 40
 MOST_TIES = 80
 RULES = {
     "manual": N_("somebody decided so"),
@@ -51,21 +46,6 @@ class Chip(msgspec.Struct, frozen=True):
     n: str
     href: str
     chosen: bool
-
-
-class Happening(msgspec.Struct, frozen=True):
-    clock: str
-    channel: str
-    channel_name: str
-    name: str
-    detail: str
-    step: str
-    tone: str
-
-
-class Day(msgspec.Struct, frozen=True):
-    label: str
-    happenings: tuple[Happening, ...]
 
 
 class Name(msgspec.Struct, frozen=True):
@@ -122,7 +102,7 @@ class PersonScreen(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[Fact, ...]
     aliases: tuple[str, ...]
     chips: tuple[Chip, ...]
-    days: tuple[Day, ...]
+    days: tuple[timeline.Day, ...]
     pages: Pages
     n_shown: str
     names: tuple[Name, ...]
@@ -160,8 +140,8 @@ def _thread(desk: Desk, asked: Asked, person_id: str) -> Thread:
 def _screen(desk: Desk, asked: Asked, thread: Thread) -> PersonScreen:
     tongue = desk.tongue(asked.lang)
     clear = faces.permit_of(desk, asked).purpose == "service"
-    rows, total = _timeline(desk, asked, thread.person_id)
-    n_pages = max(1, -(-total // PAGE))
+    rows, total = timeline.rows_of(desk, asked, thread.person_id)
+    n_pages = max(1, -(-total // timeline.PAGE))
     labels = {str(held): _label(held.kind, held.value, clear) for held in thread.identifiers}
     picture = _picture(thread)
     here = f"/people/{thread.person_id}"
@@ -171,7 +151,7 @@ def _screen(desk: Desk, asked: Asked, thread: Thread) -> PersonScreen:
         facts=_facts(desk, asked, thread),
         aliases=thread.aliases,
         chips=_chips(desk, asked, thread),
-        days=_days(desk, asked, rows),
+        days=timeline.days(desk, asked, rows),
         pages=Pages(
             asked.page,
             n_pages,
@@ -184,7 +164,12 @@ def _screen(desk: Desk, asked: Asked, thread: Thread) -> PersonScreen:
         n_more_evidence=max(0, len(thread.edges) - MOST_TIES),
         picture=picture,
         dots=tuple(
-            Dot(node, node.key.partition(":")[0], labels[node.key], f"{names.kind(tongue, node.key.partition(':')[0])} {labels[node.key]}")
+            Dot(
+                node,
+                node.key.partition(":")[0],
+                labels[node.key],
+                f"{names.kind(tongue, node.key.partition(':')[0])} {labels[node.key]}",
+            )
             for node in (picture.nodes if picture else ())
         ),
         picture_said=_picture_said(desk, asked, thread),
@@ -195,37 +180,11 @@ def _screen(desk: Desk, asked: Asked, thread: Thread) -> PersonScreen:
         csv_identifiers=asked.link(f"{here}/identifiers.csv"),
         csv_evidence=asked.link(f"{here}/evidence.csv"),
         back=asked.link("/people"),
-    )  # fmt: skip
+    )
 
 
 def _label(kind: str, value: str, clear: bool) -> str:
     return value if clear else masking.identifier(kind, value)
-
-
-def _timeline(desk: Desk, asked: Asked, person_id: str) -> tuple[list[dict[str, Any]], int]:
-    """A page of the person's events, the newest first, each with its step, and how many there are."""
-    purpose = faces.permit_of(desk, asked).purpose
-    channel = asked.get("channel")
-
-    def compute() -> tuple[list[dict[str, Any]], int]:
-        about = consent.population(
-            desk.engine, purpose, basis=faces.bases(desk).get(purpose),
-            segment=lambda events: events.filter(events.person_id == person_id),
-        )  # fmt: skip
-        events = about.events
-        events = events.filter(events.channel == channel) if channel else events
-        counted = desk.engine.run(events.aggregate(n=events.count())).to_pylist()[0]["n"]
-        newest = events.order_by([events.occurred_us.desc(), events.event_id.desc()])
-        page = newest.select(*happening.COLUMNS).limit(PAGE, offset=(asked.page - 1) * PAGE)
-        rows = desk.engine.run(page).to_pylist()
-        journey = reading.journey_of(desk)
-        touches = journeys.touchpoints(about, journey) if journey.steps else None
-        steps: dict[str, str] = {}
-        if touches is not None:
-            steps = {row["event_id"]: row["step"] for row in desk.engine.run(touches.select("event_id", "step")).to_pylist()}
-        return [{**row, "step": steps.get(row["event_id"], "")} for row in rows], int(counted)
-
-    return desk.answer(("timeline", person_id, purpose, channel, asked.page), compute)
 
 
 def _facts(desk: Desk, asked: Asked, thread: Thread) -> tuple[Fact, ...]:
@@ -238,17 +197,27 @@ def _facts(desk: Desk, asked: Asked, thread: Thread) -> tuple[Fact, ...]:
     return (
         Fact(tongue._("First seen"), tongue.day(thread.first_seen_us), tongue.clock(thread.first_seen_us)),
         Fact(tongue._("Last seen"), tongue.day(thread.last_seen_us), tongue.clock(thread.last_seen_us)),
-        Fact(tongue._("Events"), tongue.number(thread.n_events), tongue.n_("on %(n)s channel", "on %(n)s channels", len(thread.channels))),
+        Fact(
+            tongue._("Events"),
+            tongue.number(thread.n_events),
+            tongue.n_("on %(n)s channel", "on %(n)s channels", len(thread.channels)),
+        ),
         Fact(tongue._("Identifiers"), tongue.number(len(thread.identifiers)), small),
-        Fact(tongue._("Devices"), tongue.number(machines), tongue.n_("%(n)s cookie", "%(n)s cookies", kinds.get("cookie", 0))),
-    )  # fmt: skip
+        Fact(
+            tongue._("Devices"),
+            tongue.number(machines),
+            tongue.n_("%(n)s cookie", "%(n)s cookies", kinds.get("cookie", 0)),
+        ),
+    )
 
 
 def _chips(desk: Desk, asked: Asked, thread: Thread) -> tuple[Chip, ...]:
     tongue = desk.tongue(asked.lang)
     chosen = asked.get("channel")
     ranked = sorted(thread.channels.items(), key=lambda pair: (-pair[1], pair[0]))
-    everything = Chip("", tongue._("Every channel"), tongue.number(thread.n_events), asked.link(channel=None, page=None), not chosen)
+    everything = Chip(
+        "", tongue._("Every channel"), tongue.number(thread.n_events), asked.link(channel=None, page=None), not chosen
+    )
     return (
         everything,
         *(
@@ -256,26 +225,6 @@ def _chips(desk: Desk, asked: Asked, thread: Thread) -> tuple[Chip, ...]:
             for key, n in ranked
         ),
     )
-
-
-def _days(desk: Desk, asked: Asked, rows: list[dict[str, Any]]) -> tuple[Day, ...]:
-    tongue = desk.tongue(asked.lang)
-    steps = {step.key: step.label(asked.lang) for step in reading.journey_of(desk).steps}
-    days: dict[str, list[Happening]] = {}
-    for row in rows:
-        channel = row["channel"] or ""
-        days.setdefault(tongue.weekday(row["occurred_us"]), []).append(
-            Happening(
-                tongue.clock(row["occurred_us"]),
-                channel,
-                names.channel(tongue, channel),
-                happening.headline(tongue, row),
-                happening.details(tongue, row),
-                steps.get(row["step"], ""),
-                happening.tone(row),
-            )
-        )
-    return tuple(Day(label, tuple(happenings)) for label, happenings in days.items())
 
 
 def _name(desk: Desk, asked: Asked, held: Held, clear: bool) -> Name:
@@ -304,8 +253,10 @@ def _evidence(desk: Desk, asked: Asked, tie: Tie, clear: bool) -> Evidence:
         status=tongue._(STATUSES.get(tie.status, tie.status)),
         counts=tie.status == "live",
         when=first if first == last else f"{first} – {last}",
-        small=tongue.n_("%(n)s event, first from %(source)s", "%(n)s events, first from %(source)s", tie.n_events, source=tie.source),
-    )  # fmt: skip
+        small=tongue.n_(
+            "%(n)s event, first from %(source)s", "%(n)s events, first from %(source)s", tie.n_events, source=tie.source
+        ),
+    )
 
 
 def _picture(thread: Thread) -> graph.Picture | None:
@@ -321,8 +272,9 @@ def _picture_said(desk: Desk, asked: Asked, thread: Thread) -> str:
     live = sum(tie.status == "live" for tie in thread.edges)
     return tongue._(
         "%(identifiers)s identifiers tied by %(ties)s pieces of evidence; the table beside says which",
-        identifiers=tongue.number(len(thread.identifiers)), ties=tongue.number(live),
-    )  # fmt: skip
+        identifiers=tongue.number(len(thread.identifiers)),
+        ties=tongue.number(live),
+    )
 
 
 def _why(desk: Desk, asked: Asked, thread: Thread) -> str:
@@ -367,23 +319,55 @@ def download(request: Request) -> Response:
     table, name = request.path_params["table"], f"{thread.person_id}-{request.path_params['table']}"
     if table == "identifiers":
         return sheets.sheet(
-            name, ("kind", "value", "status", "first_seen_at", "last_seen_at", "n_events"),
-            ((h.kind, _label(h.kind, h.value, clear), h.status, sheets.instant(h.first_us), sheets.instant(h.last_us), h.n_events) for h in thread.identifiers),
-        )  # fmt: skip
+            name,
+            ("kind", "value", "status", "first_seen_at", "last_seen_at", "n_events"),
+            (
+                (
+                    h.kind,
+                    _label(h.kind, h.value, clear),
+                    h.status,
+                    sheets.instant(h.first_us),
+                    sheets.instant(h.last_us),
+                    h.n_events,
+                )
+                for h in thread.identifiers
+            ),
+        )
     if table == "evidence":
         return sheets.sheet(
-            name, ("a_kind", "a", "b_kind", "b", "rule", "status", "source", "first_at", "last_at", "n_events"),
+            name,
+            ("a_kind", "a", "b_kind", "b", "rule", "status", "source", "first_at", "last_at", "n_events"),
             (
-                (t.a.kind, _label(t.a.kind, t.a.value, clear), t.b.kind, _label(t.b.kind, t.b.value, clear), t.rule,
-                 t.status, t.source, sheets.instant(t.first_us), sheets.instant(t.last_us), t.n_events)
+                (
+                    t.a.kind,
+                    _label(t.a.kind, t.a.value, clear),
+                    t.b.kind,
+                    _label(t.b.kind, t.b.value, clear),
+                    t.rule,
+                    t.status,
+                    t.source,
+                    sheets.instant(t.first_us),
+                    sheets.instant(t.last_us),
+                    t.n_events,
+                )
                 for t in thread.edges
             ),
-        )  # fmt: skip
+        )
     if table != "timeline":
         return Response(status_code=404)
     tongue = desk.tongue(asked.lang)
-    rows, _ = _timeline(desk, asked, thread.person_id)
+    rows, _ = timeline.rows_of(desk, asked, thread.person_id)
     return sheets.sheet(
-        name, ("occurred_at", "channel", "event", "step", "details"),
-        ((sheets.instant(r["occurred_us"]), r["channel"], happening.headline(tongue, r), r["step"], happening.details(tongue, r)) for r in rows),
-    )  # fmt: skip
+        name,
+        ("occurred_at", "channel", "event", "step", "details"),
+        (
+            (
+                sheets.instant(r["occurred_us"]),
+                r["channel"],
+                happening.headline(tongue, r),
+                r["step"],
+                happening.details(tongue, r),
+            )
+            for r in rows
+        ),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -16,10 +16,8 @@ from ariane.console import findings, measuring, names, reading, render, scoring,
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.figures import Figure
+from ariane.console.told import StepView
 from ariane.errors import NotFound
-
-if TYPE_CHECKING:
-    from ariane.journeys.map import StepView
 
 TOLERANCE_DAYS = 2
 
@@ -88,32 +86,38 @@ def _whole(asked: Asked) -> Asked:
 
 def _folder(desk: Desk) -> Path:
     if desk.truth is None:
-        raise NotFound("This workspace has no planted truth.", next_step="Build a town that has one with 'ariane demo'.")
+        raise NotFound(
+            "This workspace has no planted truth.", next_step="Build a town that has one with 'ariane demo'."
+        )
     return desk.truth
 
 
 def _screen(desk: Desk, asked: Asked) -> Planted:
     tongue = desk.tongue(asked.lang)
     folder = _folder(desk)
+    drawn = measuring.ready(desk, asked).map
     matches, unexplained = _frictions(desk, asked, folder)
     n_found = sum(match.verdict == "good" for match in matches)
-    drawn = measuring.measure(desk, asked).map
     steps = {step.key: step for step in drawn.steps}
     return Planted(
-        subtitle=tongue._("In this town everything is known. Nothing below was told to Ariane: it was found, then compared."),
+        subtitle=tongue._(
+            "In this town everything is known. Nothing below was told to Ariane: it was found, then compared."
+        ),
         figures=tuple(_figures(desk, asked, folder, matches)),
         matches=tuple(matches),
         unexplained=tuple(unexplained),
         frictions_said=tongue._(
-            "%(found)s of %(planted)s found, dated to within %(days)s days; %(false)s findings nothing planted explains",
-            found=tongue.number(n_found), planted=tongue.number(len(matches)), days=tongue.number(TOLERANCE_DAYS),
+            "%(found)s of %(planted)s found, dates within %(days)s days; %(false)s findings nothing planted explains",
+            found=tongue.number(n_found),
+            planted=tongue.number(len(matches)),
+            days=tongue.number(TOLERANCE_DAYS),
             false=tongue.number(len(unexplained)),
         ),
         delights=tuple(_delights(desk, asked, folder, steps)),
         moments=tuple(_moments(desk, asked, folder, steps)),
         effects=tuple(_effects(desk, asked, folder)),
         csv=asked.link("/planted.csv"),
-    )  # fmt: skip
+    )
 
 
 def _score(desk: Desk, folder: Path) -> scoring.IdentityScore:
@@ -133,21 +137,27 @@ def _figures(desk: Desk, asked: Asked, folder: Path, matches: list[Match]) -> li
     found = sum(match.verdict == "good" for match in matches)
     return [
         Figure(
-            key="precision", label=tongue._("Rightly put together"), value=tongue.percent(score.precision, 2),
+            key="precision",
+            label=tongue._("Rightly put together"),
+            value=tongue.percent(score.precision, 2),
             basis=tongue.n_("of %(n)s pair of identifiers", "of %(n)s pairs of identifiers", score.n_said),
             why=tongue._("Precision: of the pairs of identifiers said to be one person's, those that are"),
         ),
         Figure(
-            key="recall", label=tongue._("Found of what could be"), value=tongue.percent(score.recall, 2),
+            key="recall",
+            label=tongue._("Found of what could be"),
+            value=tongue.percent(score.recall, 2),
             basis=tongue.n_("of %(n)s pair of identifiers", "of %(n)s pairs of identifiers", score.n_true),
             why=tongue._("Recall: of the pairs the events tie to one person, those put together"),
         ),
         Figure(
-            key="frictions", label=tongue._("Frictions found"), value=f"{tongue.number(found)} / {tongue.number(len(matches))}",
+            key="frictions",
+            label=tongue._("Frictions found"),
+            value=f"{tongue.number(found)} / {tongue.number(len(matches))}",
             basis=tongue._("dates within %(days)s days", days=tongue.number(TOLERANCE_DAYS)),
         ),
         Figure(key="people", label=tongue._("Persons in the town"), value=tongue.number(n_persons)),
-    ]  # fmt: skip
+    ]
 
 
 def _frictions(desk: Desk, asked: Asked, folder: Path) -> tuple[list[Match], list[findings.Card]]:
@@ -159,20 +169,21 @@ def _frictions(desk: Desk, asked: Asked, folder: Path) -> tuple[list[Match], lis
         alike = [card for card in cards if _alike(card, planted)]
         dated = [card for card in alike if _dated(card, planted)]
         explained |= {card.anchor for card in alike}
-        best = (dated or alike or [None])[0]
+        best = next(iter(dated or alike), None)
         verdict = "good" if dated else "near" if alike else "bad"
         said = {"good": tongue._("found"), "near": tongue._("found, dates off"), "bad": tongue._("not found")}[verdict]
+        slice_ = findings.slice_name(tongue, {planted["slice_property"]: planted["slice_value"]})
         matches.append(
             Match(
                 what=planted[f"description_{asked.lang}"],
-                where=f"{_step(desk, asked, planted['step'])} · {names.column(tongue, planted['slice_property'])}: {planted['slice_value']}",
+                where=f"{_step(desk, asked, planted['step'])} · {slice_}",
                 planted=_dates(desk, asked, planted["began_on"], planted["ended_on"]),
                 found=_dates(desk, asked, best.began_on, best.ended_on) if best else "–",
                 verdict=verdict,
                 said=said,
                 href=best.href if best else "",
             )
-        )  # fmt: skip
+        )
     return matches, [card for card in cards if card.anchor not in explained]
 
 
@@ -195,7 +206,8 @@ def _dates(desk: Desk, asked: Asked, began: date, ended: date) -> str:
 
 def _step(desk: Desk, asked: Asked, key: str) -> str:
     journey = reading.journey_of(desk)
-    return journey.step(key).label(asked.lang) if key in journey.keys() else names.plain(key)
+    known = {step.key: step for step in journey.steps}
+    return known[key].label(asked.lang) if key in known else names.plain(key)
 
 
 def _delights(desk: Desk, asked: Asked, folder: Path, steps: dict[str, StepView]) -> list[Compared]:
@@ -210,9 +222,11 @@ def _delights(desk: Desk, asked: Asked, folder: Path, steps: dict[str, StepView]
                 tongue.signed(planted["size"]),
                 _emotion(desk, asked, step),
                 "good" if step and "delight" in step.marks else "",
-                tongue._("marked as a delight") if step and "delight" in step.marks else tongue._("the step as a whole, all slices"),
+                tongue._("marked as a delight")
+                if step and "delight" in step.marks
+                else tongue._("the step as a whole, all slices"),
             )
-        )  # fmt: skip
+        )
     return rows
 
 
@@ -232,10 +246,18 @@ def _moments(desk: Desk, asked: Asked, folder: Path, steps: dict[str, StepView])
         importance = step.importance if step else None
         found, marked = "–", bool(step and "moment" in step.marks)
         if importance is not None and importance.value is not None:
-            found = f"{tongue.number(importance.value, 2)} ({tongue.interval(importance, 'number', 2)}), n {tongue.number(importance.n)}"
+            bounds = tongue.interval(importance, "number", 2)
+            found = f"{tongue.number(importance.value, 2)} ({bounds}), n {tongue.number(importance.n)}"
         said = tongue._("marked as a moment of truth") if marked else tongue._("not told from chance")
         rows.append(
-            Compared(_step(desk, asked, planted["step"]), "", tongue.percent(planted["weight"]), found, "good" if marked else "", said)
+            Compared(
+                _step(desk, asked, planted["step"]),
+                "",
+                tongue.percent(planted["weight"]),
+                found,
+                "good" if marked else "",
+                said,
+            )
         )
     return rows
 
@@ -245,9 +267,14 @@ def _effects(desk: Desk, asked: Asked, folder: Path) -> list[Effect]:
     ranked = sorted(scoring.truth(folder, "channel_effects"), key=lambda row: -row["effect"])
     most = max((row["effect"] for row in ranked), default=1.0) or 1.0
     return [
-        Effect(row["channel"], names.channel(tongue, row["channel"]), max(0.0, row["effect"] / most), tongue.signed(row["effect"] * 100))
+        Effect(
+            row["channel"],
+            names.channel(tongue, row["channel"]),
+            max(0.0, row["effect"] / most),
+            tongue.signed(row["effect"] * 100),
+        )
         for row in ranked
-    ]  # fmt: skip
+    ]
 
 
 def download(request: Request) -> Response:
@@ -259,5 +286,3 @@ def download(request: Request) -> Response:
         rows += [(kind, one.name, one.detail, one.planted, one.found, one.said) for one in compared]
     rows += [("channel", one.name, one.key, one.planted, "", "") for one in context.effects]
     return sheets.sheet("found-vs-planted", ("kind", "what", "where", "planted", "found", "verdict"), rows)
-
-
