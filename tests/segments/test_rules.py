@@ -108,14 +108,24 @@ def town() -> list[dict[str, Any]]:
         at_us = DAY_ZERO + (n * 37 % 101) * DAY + (n % 7) * 20 * MINUTE + n
         channel, store = ("web", "app", "store", "email")[(n * n) % 4], ("Lyon", "Paris", None)[n % 3]
         name = names[(n // 3) % 4]
-        rows.append(event(f"p{n % 17}", name, at_us, channel=channel, store=store, revenue_minor=n * 10))
+        rows.append(
+            event(
+                f"p{n % 17}",
+                name,
+                at_us,
+                channel=channel,
+                store=store,
+                revenue_minor=n * 10,
+                late_days=float(n % 5 - 2),
+            )
+        )
     return rows
 
 
 TEXTS = [
     *NAMED.values(), "sessions>=6", "sessions<3@40", "revenue>=2500", "event:Call%20Abandoned>=2@30", "store:Lyon>2",
     "!channel:store|orders=0", "first_seen_days<=95,events!=14", "channels>=2@20", "consent:marketing", "!()",
-    "last_seen_days<3|last_seen_days>20",
+    "last_seen_days<3|last_seen_days>20", "positive:late_days>=5@60",
 ]  # fmt: skip
 CONSENTS = [("p3", "marketing", "email", True), ("p4", "marketing", "", False), ("p5", "marketing", "", True)]
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ariane.model import DAY, MINUTE
-from ariane.segments.rules import AGES, OPS, ORDER, All, Condition, Not, Rule, column_of, conditions
+from ariane.segments.rules import AGES, OPS, ORDER, POSITIVE, All, Condition, Not, Rule, column_of, conditions
 from ariane.segments.spelling import text_of
 
 
@@ -72,6 +72,8 @@ def _value(condition: Condition, past: Sequence[Mapping[str, Any]], now_us: int,
     if field in ("orders", "revenue"):
         orders = [event for event in inside if event["event"] == ORDER]
         return len(orders) if field == "orders" else sum(order.get("prop_revenue_minor") or 0 for order in orders)
+    if field == POSITIVE:
+        return sum((event.get(column_of(condition.name)) or 0) > 0 for event in inside)
     column = column_of(field)
     return sum(event.get(column) == condition.name for event in inside)
 

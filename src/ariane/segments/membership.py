@@ -11,7 +11,7 @@ import ibis
 
 from ariane.errors import InputError
 from ariane.model import DAY, MINUTE
-from ariane.segments.rules import OPS, ORDER, All, Condition, Not, Rule, column_of, conditions, unknown
+from ariane.segments.rules import OPS, ORDER, POSITIVE, All, Condition, Not, Rule, column_of, conditions, unknown
 
 if TYPE_CHECKING:
     from ariane.consent import Population
@@ -49,7 +49,7 @@ def _members(events: ibis.Table, rule: Rule, now_us: int | None, engine: Engine 
     needed = {"person_id", "occurred_us", "event_id", "event", "channel", "prop_revenue_minor"}
     for condition in wanted:
         if condition.name and condition.field != "consent":
-            needed.add(_column(events, condition.field))
+            needed.add(_column(events, condition))
     rows = events.select(*sorted(needed))
     if now_us is None:
         rows = rows.cross_join(rows.aggregate(now_us=rows.occurred_us.max()))
@@ -68,12 +68,14 @@ def _members(events: ibis.Table, rule: Rule, now_us: int | None, engine: Engine 
     return rows.filter(_holds(rows, rule, wanted)).select("person_id")
 
 
-def _column(events: ibis.Table, field: str) -> str:
+def _column(events: ibis.Table, condition: Condition) -> str:
+    is_number = condition.field == POSITIVE
+    field = condition.name if is_number else condition.field
     column = column_of(field)
-    if column not in events.columns or not events[column].type().is_string():
-        text = tuple(name for name in events.columns if events[name].type().is_string())
-        fields = tuple(name.removeprefix("prop_").removeprefix("ctx_") for name in text)
-        raise unknown(field, ("consent", *fields), "segment")
+    kinds = {name: kind.is_numeric() if is_number else kind.is_string() for name, kind in events.schema().items()}
+    if not kinds.get(column):
+        fields = tuple(name.removeprefix("prop_").removeprefix("ctx_") for name, fits in kinds.items() if fits)
+        raise unknown(field, fields if is_number else ("consent", POSITIVE, *fields), "segment")
     return column
 
 
@@ -93,7 +95,8 @@ def _sum(rows: ibis.Table, condition: Condition) -> Any:
     if field in ("orders", "revenue"):
         counted = rows.event == ORDER
     if counted is None:
-        counted = rows[_column(rows, field)] == condition.name
+        held = rows[_column(rows, condition)]
+        counted = held > 0 if field == POSITIVE else held == condition.name
     counted = (counted if inside is None else counted & inside).fill_null(False)
     amount = rows.prop_revenue_minor.fill_null(0) if field == "revenue" else ibis.literal(1, type="int64")
     return ibis.ifelse(counted, amount, 0).sum().cast("int64")

@@ -20,6 +20,9 @@ channels, sessions (gaps over 30 min), whole days since the first and since the 
 
 AGES = ("first_seen_days", "last_seen_days")
 
+POSITIVE = "positive"
+"""The field that counts the events whose number of that name (`late_days`, `wait_s`) is above 0."""
+
 OPS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -31,9 +34,12 @@ OPS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """`field` `op` `value`, such as orders >= 2. A field of a name counts the events that carry it (`channel` named
-    store, `event` named Order Completed, any registered text property); `consent` of a purpose is 1 when it was given.
-    `within_days` looks at the last so many days only; 0 looks at everything."""
+    """`field` `op` `value`, such as orders >= 2.
+
+    A field with a name counts the events that carry it (`channel` named store, `event` named Order Completed, any
+    registered text property); `positive` of a number counts the events where it is above 0; `consent` of a purpose is
+    1 when it was given. `within_days` looks at the last so many days only; 0 looks at everything.
+    """
 
     field: str
     op: str = ">="
