@@ -1,0 +1,49 @@
+"""Decisions: the next best action for one person, or none, and why.
+
+`load_policy` reads the actions a brand may take from a file anybody can edit. `decide` passes them through the same
+gates in the same order every time (consent for the action's purpose and channel, eligibility, contact pressure, choice,
+holdout) and returns a `Decision` that holds every condition with the person's value, the exact propensity of the choice
+and whether the person is held out to measure the effect. `as_event` is how a decision goes into the log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ariane.decide.deciding import DECISION_MADE, Considered, Decision, as_event, decide
+    from ariane.decide.holding import holdout
+    from ariane.decide.policy import Action, Policy, load_policy
+
+_HOMES = {
+    "Action": "policy",
+    "Considered": "deciding",
+    "DECISION_MADE": "deciding",
+    "Decision": "deciding",
+    "Policy": "policy",
+    "as_event": "deciding",
+    "decide": "deciding",
+    "holdout": "holding",
+    "load_policy": "policy",
+}
+
+__all__ = [
+    "DECISION_MADE",
+    "Action",
+    "Considered",
+    "Decision",
+    "Policy",
+    "as_event",
+    "decide",
+    "holdout",
+    "load_policy",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a name's module when it is first asked for."""
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"ariane.decide.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'ariane.decide' has no attribute '{name}'")
