@@ -94,8 +94,8 @@ def _predicted(x: Any, tx: Any, t: Any, ahead: float) -> tuple[Fit | None, Any, 
     if not len(x):
         return None, nothing, nothing
     distinct, at, count = np.unique(np.column_stack([x, tx, t]), axis=0, return_inverse=True, return_counts=True)
-    fitted = fit(*distinct.T, count)
+    held = distinct[:, 0], distinct[:, 1], distinct[:, 2]
+    fitted = fit(*held, count)
     if not fitted.converged:
         return fitted, nothing, nothing
-    alive, expected = fitted.p_alive(*distinct.T), fitted.expected_purchases(*distinct.T, ahead=ahead)
-    return fitted, alive[at], expected[at]
+    return fitted, fitted.p_alive(*held)[at], fitted.expected_purchases(*held, ahead)[at]

@@ -1,0 +1,34 @@
+"""Measurement: what an action changed, and when a number leaves its usual range.
+
+`holdout` says who is left alone, by a keyed hash; `effect` compares those who were acted on with those who were held
+out of the same decision, as a difference with its interval, and says *not distinguishable yet* when it covers 0;
+`alert` compares a share with its baseline so that a quiet metric stays quiet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ariane.decide import holdout
+    from ariane.measure.alerting import Alert, alert
+    from ariane.measure.comparing import Effect, effect
+
+_HOMES = {
+    "Alert": "ariane.measure.alerting",
+    "Effect": "ariane.measure.comparing",
+    "alert": "ariane.measure.alerting",
+    "effect": "ariane.measure.comparing",
+    "holdout": "ariane.decide",
+}
+
+__all__ = ["Alert", "Effect", "alert", "effect", "holdout"]
+
+
+def __getattr__(name: str) -> object:
+    """Load a name's module when it is first asked for."""
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'ariane.measure' has no attribute '{name}'")
