@@ -1,0 +1,49 @@
+"""Delivery: what was decided leaves the house once, or says why it did not.
+
+A message is put in the outbox in the same transaction as whatever caused it (`enqueue`); a worker takes it with a lease
+(`claim`), hands it to the adapter of its channel and writes down how that ended (`settle`); `deliver_due` is one round
+of that. Consent is asked when a message is put in and again before it leaves. Adapters get a message at least once and
+are told its id, so that a repeat changes nothing; `EmailFiles` writes each e-mail as a file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ariane.deliver import stored as _stored  # noqa: F401  declared before any state is created
+
+if TYPE_CHECKING:
+    from ariane.deliver.email_files import EmailFiles
+    from ariane.deliver.outbox import Message, claim, enqueue, forget, settle
+    from ariane.deliver.rounds import Adapter, deliver_due
+
+_HOMES = {
+    "Adapter": "rounds",
+    "EmailFiles": "email_files",
+    "Message": "outbox",
+    "claim": "outbox",
+    "deliver_due": "rounds",
+    "enqueue": "outbox",
+    "forget": "outbox",
+    "settle": "outbox",
+}
+
+__all__ = [
+    "Adapter",
+    "EmailFiles",
+    "Message",
+    "claim",
+    "deliver_due",
+    "enqueue",
+    "forget",
+    "settle",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a name's module when it is first asked for."""
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"ariane.deliver.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'ariane.deliver' has no attribute '{name}'")

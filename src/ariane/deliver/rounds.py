@@ -1,0 +1,56 @@
+"""Rounds: take what is due, hand it to its channel, write down how it ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Protocol
+
+from ariane.consent import allowed, permit
+from ariane.deliver.outbox import Message, claim, settle
+from ariane.errors import ArianeError, Transient
+from ariane.store import State
+
+
+class Adapter(Protocol):
+    """Whoever carries messages of a channel. `send` may get a message again after a crash: the same id, the same
+    effect. OSError and Transient mean later; InputError means never."""
+
+    def send(self, message: Message) -> None: ...
+
+
+def deliver_due(
+    state: State,
+    adapters: Mapping[str, Adapter],
+    now_us: int,
+    *,
+    limit: int = 50,
+    bases: Mapping[str, str] | None = None,
+) -> dict[str, int]:
+    """One round: up to `limit` due messages of the channels in `adapters`; how many ended with each status.
+
+    Who withdrew consent since a message was put in does not get it. Nothing is held open while an adapter works.
+    """
+    ended: Counter[str] = Counter()
+    for channel, adapter in sorted(adapters.items()):
+        with state.begin() as conn:
+            taken = claim(conn, now_us, limit=limit, channel=channel)
+        for message in taken:
+            with state.read() as conn:
+                may = permit(message.purpose, actor="deliver", bases=bases)
+                agrees = allowed(conn, may, message.person_id, message.channel)
+            error, give_up = _send(adapter, message) if agrees else ("", False)
+            with state.begin() as conn:
+                ended[settle(conn, message, now_us, error=error, give_up=give_up, withdrawn=not agrees)] += 1
+    return dict(ended)
+
+
+def _send(adapter: Adapter, message: Message) -> tuple[str, bool]:
+    """What went wrong, if anything, and whether trying again is of any use."""
+    try:
+        adapter.send(message)
+    except (OSError, Transient) as error:
+        return str(error) or type(error).__name__, False
+    except ArianeError as error:
+        return str(error), True
+    return "", False
