@@ -103,7 +103,8 @@ class DuckEngine:
         self.backend.con.execute(text)
 
     def table(self, name: str) -> ibis.Table:
-        return self.backend.table(name, database=("memory", "main"))
+        with self._lock:  # asks the connection for the columns, and a busy connection refuses
+            return self.backend.table(name, database=("memory", "main"))
 
     def run(self, expression: ibis.Expr) -> pa.Table:
         """The expression's rows as Arrow. Safe from several threads: each runs on a cursor of its own."""
