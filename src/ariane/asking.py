@@ -13,12 +13,12 @@ from ariane.result import Result
 from ariane.store import DuckEngine
 
 if TYPE_CHECKING:
-    from ariane.workspace import Workspace
+    from ariane.opened import Opened
 
 SCHEMA = "relations"
 
 
-def ask(workspace: Workspace, text: str, purpose: Purpose) -> Result:
+def ask(workspace: Opened, text: str, purpose: Purpose) -> Result:
     """Run `text`. InputError with DuckDB's own words when it cannot be run, and with the relations there are."""
     population = workspace.population(purpose)
     journey = workspace.journey()

@@ -8,77 +8,58 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
-from ariane import consent, identity, journeys
-from ariane.consent import Population
-from ariane.errors import InputError, NotFound
-from ariane.journeys import Journey
-from ariane.model import Identifier, Purpose
+from ariane.errors import InputError
+from ariane.model import Purpose
+from ariane.opened import Extent, Instant, Opened, iso, to_us
 from ariane.relations import NAMES, relation
 from ariane.result import Result
-from ariane.settings import Settings
-from ariane.store import DuckEngine, Engine, SparkEngine, Stores
+from ariane.rooms import Attribution, Decision, Journeys, Persons, Predict, Segments, Voice
 
 if TYPE_CHECKING:
     import ibis
-    import pyarrow as pa
 
-Instant = str | date | datetime | int | None
-"""A moment: ISO 8601 text, a date (its midnight in UTC), a datetime, or microseconds since 1970."""
+__all__ = ["NAMES", "Decision", "Extent", "Instant", "Workspace", "iso", "to_us"]
 
 
-class Workspace:
-    """One workspace, open for reading. `people`, `journeys` and the other rooms hang on it."""
+class Workspace(Opened):
+    """One workspace. `people`, `journeys` and the other rooms hang on it.
 
-    def __init__(self, path: Path) -> None:
-        self.stores = Stores(path)
-        self.path = self.stores.path
+    >>> import tempfile, ariane
+    >>> with ariane.open(tempfile.mkdtemp() + "/shop", create=True) as ws:
+    ...     ws.segments.counts()["buyers"], ws.journeys.map().n_persons
+    (0, 0)
+    """
 
     @property
-    def settings(self) -> Settings:
-        return self.stores.settings
+    def people(self) -> Persons:
+        return Persons(self)
 
-    @cached_property
-    def engine(self) -> Engine:
-        """DuckDB over the lake, or the Spark Connect server of the setting `spark_remote`."""
-        remote = self.settings.spark_remote
-        return SparkEngine(self.stores.lake, remote) if remote else DuckEngine(self.stores.lake)
+    @property
+    def journeys(self) -> Journeys:
+        return Journeys(self)
 
-    def population(
-        self, purpose: Purpose = "measurement", *, segment: str = "", since: Instant = None, until: Instant = None
-    ) -> Population:
-        """The persons `purpose` may read, in one segment and one period, at the lake's newest version."""
-        self.engine.refresh()
-        rules = self.settings.purposes
-        rule = None
-        if segment:
-            from ariane import segments
+    @property
+    def voice(self) -> Voice:
+        return Voice(self)
 
-            rule = segments.as_filter(segments.parse(segment))
-        return consent.population(
-            self.engine,
-            purpose,
-            basis=rules[purpose].basis if purpose in rules else None,
-            segment=rule,
-            since_us=to_us(since),
-            until_us=to_us(until),
-        )
+    @property
+    def attribution(self) -> Attribution:
+        return Attribution(self)
 
-    def journey(self) -> Journey:
-        """The workspace's journey: its file's, or one proposed from the data and marked so."""
-        try:
-            return journeys.load_journey(self.path / "journey.toml")
-        except NotFound:
-            return journeys.propose(self.population())
+    @property
+    def segments(self) -> Segments:
+        return Segments(self)
+
+    @property
+    def predict(self) -> Predict:
+        return Predict(self)
 
     def relation(self, name: str, purpose: Purpose = "measurement") -> ibis.Table:
         """A relation (docs/sql.md) as an Ibis expression. InputError for a name there is none of."""
         if name not in NAMES:
-            raise InputError(f"There is no relation '{name}'.", allowed=", ".join(NAMES))
+            raise InputError(f"There is no relation '{name[:80]}'.", allowed=", ".join(NAMES))
         return relation(name, self.population(purpose), self.journey())
 
     def sql(self, text: str, purpose: Purpose = "measurement") -> Result:
@@ -87,26 +68,7 @@ class Workspace:
 
         return ask(self, text, purpose)
 
-    @property
-    def people(self) -> People:
-        return People(self)
-
-    @property
-    def journeys(self) -> Journeys:
-        return Journeys(self)
-
-    def result(self, population: Population, expression: ibis.Table) -> Result:
-        """An expression's rows, with the SQL that made them and how many persons consent held back."""
-        engine = population.engine
-        text = engine.text(expression) if isinstance(engine, DuckEngine) else ""
-        return Result(engine.run(expression), sql=text, n_held_back=population.n_held_back())
-
-    def close(self) -> None:
-        if "engine" in self.__dict__:
-            self.engine.close()
-        self.stores.close()
-
-    def __enter__(self) -> Workspace:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -114,79 +76,3 @@ class Workspace:
 
     def __repr__(self) -> str:
         return f"<Workspace {self.path}>"
-
-
-class People:
-    """Persons: found, shown, explained. Every read names its purpose; `service` unless another is given."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._ws = workspace
-
-    def find(self, text: str, purpose: Purpose = "service") -> Any:
-        """Persons whose identifiers or id hold `text`."""
-        with self._ws.stores.state.read() as conn:
-            return identity.find(conn, consent.permit(purpose, actor="python"), text)
-
-    def person(self, person: str, purpose: Purpose = "service") -> Any:
-        """One person, by id or by KIND:VALUE. NotFound, or ConsentError when the purpose may not read them."""
-        with self._ws.stores.state.read() as conn:
-            permit = consent.permit(purpose, actor="python")
-            return identity.person(conn, permit, person)
-
-    def explain(self, a: Identifier, b: Identifier, purpose: Purpose = "service") -> Any:
-        """Why two identifiers are one person: the evidence that leads from one to the other."""
-        with self._ws.stores.state.read() as conn:
-            return identity.explain(conn, consent.permit(purpose, actor="python"), a, b)
-
-
-class Journeys:
-    """Journeys, measured. Options `segment`, `since` and `until` narrow every one of them."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._ws = workspace
-
-    def map(self, **narrowed: Any) -> Any:
-        """The measured map: stages, steps, emotion with its band, touchpoints, waits, drop-off, marks."""
-        return journeys.journey_map(self._ws.population(**narrowed), self._ws.journey())
-
-    def sessions(self, **narrowed: Any) -> Result:
-        population = self._ws.population(**narrowed)
-        return self._ws.result(population, journeys.sessions(population, gap_s=self._ws.settings.session_gap_s))
-
-    def touchpoints(self, **narrowed: Any) -> Result:
-        population = self._ws.population(**narrowed)
-        return self._ws.result(population, journeys.touchpoints(population, self._ws.journey()))
-
-    def funnel(self, steps: tuple[str, ...] = (), *, window_s: int | None = None, **narrowed: Any) -> Any:
-        """How many persons reach each step, with Wilson intervals."""
-        return journeys.funnel(self._ws.population(**narrowed), self._ws.journey(), steps, window_s=window_s)
-
-    def paths(self, *, collapse_loops: bool = True, **narrowed: Any) -> Result:
-        """Which step follows which: n, persons, median and 95th percentile of the wait."""
-        population = self._ws.population(**narrowed)
-        return self._ws.result(
-            population, journeys.graph(population, self._ws.journey(), collapse_loops=collapse_loops)
-        )
-
-    def frictions(self, **narrowed: Any) -> Any:
-        """What hurts: since when, for whom, how sure."""
-        return journeys.frictions(self._ws.population(**narrowed), self._ws.journey())
-
-
-def to_us(moment: Instant) -> int | None:
-    """A moment as microseconds since 1970. InputError when the text is not one.
-
-    >>> to_us("1970-01-02"), to_us("1970-01-01T00:00:01Z"), to_us(None)
-    (86400000000, 1000000, None)
-    """
-    if moment is None or isinstance(moment, int):
-        return moment
-    if isinstance(moment, str):
-        try:
-            moment = datetime.fromisoformat(moment)
-        except ValueError as error:
-            raise InputError(f"'{moment}' is not a moment.", allowed="ISO 8601, such as 2026-10-01") from error
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return int(aware.timestamp()) * 1_000_000 + aware.microsecond
