@@ -22,7 +22,7 @@ BOT_EVERY = 400
 VIEWED_THEN_COMPLETED, COMPLETED_UNSEEN = 0.44, 0.3016
 """Chances to complete an offer after viewing it and without: 29.6 % of completions then had no view before."""
 
-LOOKS = 11.0
+LOOKS = 13.0
 """Short visits in 120 days for the average person."""
 
 _OFFERS = bounds_of((1.0, 1.0, 1.0))
@@ -62,7 +62,7 @@ def _some_instant(life: Life, start: int) -> float:
 def _exposed(life: Life) -> None:
     """Advertisements that start nothing."""
     start = max(0, life.person.arrived)
-    for _ in range(life.chance.count(4.5 * (life.person.until - start) / SPAN_MS)):
+    for _ in range(life.chance.count(4.0 * (life.person.until - start) / SPAN_MS)):
         t = life.later(_some_instant(life, start), 0, "phone")
         advertise(life, t, "social" if life.chance.uniform() < 0.6 else "partner", clicks=0.06)
 
@@ -144,7 +144,7 @@ def _looks_in(life: Life) -> None:
         signed = owner.user_id is not None and chance.uniform() < 0.4
         touch = life.where.web(t, name, signed=signed)
         life.ledger.add(t, "Home", touch, {"path": "/"}, "page")
-        if chance.uniform() < 0.45:
+        if chance.uniform() < 0.3:
             life.ledger.add(t + 9_000 + chance.waits(40_000), "Product Viewed", touch, product(life))
 
 

@@ -143,19 +143,18 @@ class Person:
             self.devices[name] = Device(name, kind, os, token("device", number, name), keeps, private, tells)
 
         iphone = u() < 0.4
-        own("phone", "mobile", "iOS" if iphone else "Android", 6 if iphone else 8, 0.28, not iphone or u() < 0.7)
+        own("phone", "mobile", "iOS" if iphone else "Android", 7 if iphone else 6, 0.18, not iphone or u() < 0.85)
         safari = u() < 0.35
         if u() < 0.88:
-            own(
-                "laptop", "desktop", "macOS" if safari else "Windows", 6 if safari else 8, 0.32, not safari or u() < 0.7
-            )
+            keeps = 7 if safari else 6
+            own("laptop", "desktop", "macOS" if safari else "Windows", keeps, 0.18, not safari or u() < 0.85)
         if self.household.tablet and u() < 0.9:
             tablet = Device("tablet", "tablet", "Android", self.household.tablet, 10, 0.0, True, shared=True)
             self.devices["tablet"] = tablet
         elif u() < 0.45:
-            own("tablet", "tablet", "iPadOS", 6, 0.15, True)
+            own("tablet", "tablet", "iPadOS", 7, 0.08, True)
         if u() < 0.62:
-            own("work", "desktop", "Windows", 9, 0.15, True)
+            own("work", "desktop", "Windows", 6, 0.08, True)
         self.has_app = u() < 0.45 + 0.4 * (self.user_id is not None)
         self.app_version = chance.pick(IOS_VERSIONS) if iphone else ANDROID_VERSIONS[chance.weighed(_VERSIONS)]
         self.headset = token("headset", number) if u() < 0.5 else None

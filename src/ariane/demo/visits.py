@@ -196,7 +196,7 @@ def _virtual_shop(life: Life, t: float) -> float:
 
 def _social(life: Life, t: float) -> float:
     """The brand's page inside a network, then its site in the network's own browser."""
-    touch = life.where.in_app_browser(t, "social", life.chance.pick(CAMPAIGNS))
+    touch = life.where.in_app_browser(t, "social", life.chance.pick(CAMPAIGNS), signed=life.chance.uniform() < 0.4)
     person = life.person
     if person.handle is not None and life.chance.uniform() < 0.4:
         message = {"reason": "product", "social_handle": person.handle}

@@ -22,7 +22,8 @@ _AGENTS = {
     "macOS": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.5 Safari/605.1.15",
     "Windows": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/141.0.0.0 Safari/537.36",
 }
-_REFERRERS = ("https://www.google.example/", "", "", "https://www.lumieres-mag.example/")
+BROWSERS = 5
+"""On each machine: the one preferred, the one links open in, those inside other applications; each with its cookie."""
 
 
 class Whereabouts:
@@ -66,12 +67,13 @@ class Whereabouts:
         )
 
     def _cookie(self, device: Device, t: float, private: bool) -> str:
-        """Safari forgets after seven days, others later, a private window at once."""
+        """Several browsers a machine; Safari forgets after seven days, others are cleared, a private window at once."""
         if private:
             return _uuid(token("private", self._person.number, device.name, self._chance.uniform()))
         keeps = device.keeps_days * DAY_MS
         epoch = int((t + int(device.device_id[:4], 16) / 65_536 * keeps) // keeps)
-        return self._lasting("cookie", device.device_id, epoch)
+        browser = 0 if device.shared else int(self._chance.uniform() * BROWSERS)
+        return self._lasting("cookie", device.device_id, BROWSERS * epoch + browser)
 
     def _lasting(self, what: str, where: str, epoch: int) -> str:
         """A cookie met again throughout an epoch."""
@@ -105,10 +107,10 @@ class Whereabouts:
             asks=True,
         )
 
-    def in_app_browser(self, t: float, channel: str, campaign: str | None = None) -> Touch:
+    def in_app_browser(self, t: float, channel: str, campaign: str | None = None, *, signed: bool = False) -> Touch:
         """The browser inside a social network, or a partner's page: a cookie jar of its own, no device."""
-        cookie = self._lasting("in-app", channel, int(t // (4 * DAY_MS)))
-        return Touch(channel, _in_app(channel, campaign), cookie=cookie)
+        cookie = self._lasting("in-app", channel, int(t // (60 * DAY_MS)))
+        return Touch(channel, _in_app(channel, campaign), cookie=cookie, user=self._user if signed else None)
 
     def machine(self, channel: str, kind: str, device_id: str) -> Touch:
         """A headset, a speaker: a device of one's own that keeps its name; signed in when there is an account."""
