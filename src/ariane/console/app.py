@@ -137,7 +137,7 @@ def _show(request: Request, status: int, headline: str, what: str, next_step: st
     asked = asking.read(request)
     tongue = desk.tongue(asked.lang)
     problem = Problem(status, tongue._(headline), what, next_step)
-    if asked.is_htmx:
+    if asked.is_part:
         return render.part(desk, asked, "problem.html", problem)
     return render.page(desk, asked, "error.html", problem, title=tongue._(headline), status=status)
 

@@ -52,7 +52,7 @@ class Asked(msgspec.Struct, frozen=True):
     path: str
     params: dict[str, str]
     lang: str
-    is_htmx: bool = False
+    is_part: bool = False
 
     @property
     def theme(self) -> str:
@@ -118,7 +118,7 @@ def read(request: Request, default_language: str = "en") -> Asked:
     """Read a request's URL. Later values of a repeated name win, as in a form."""
     params = {name: value[:2000] for name, value in request.query_params.items()}
     lang = words.chosen(params.get("lang"), request.headers.get("accept-language", ""), default_language)
-    return Asked(request.url.path, params, lang, request.headers.get("hx-request") == "true")
+    return Asked(request.url.path, params, lang, request.headers.get("hx-request-type") == "partial")
 
 
 def _day(text: str) -> int | None:
