@@ -122,6 +122,12 @@ def load_journey(path: Path, *, properties: Mapping[str, str] | None = None) -> 
     """Read and check a journey file. `properties` are the workspace's own registered properties (name → type).
 
     Raises NotFound when there is no file; InputError naming file, line, field and what was allowed when it is wrong.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "journey.toml"
+    >>> _ = file.write_text('[[steps]]\\nkey = "pays"\\nstage = "conversion"\\nevents = ["Order Completed"]')
+    >>> load_journey(file).keys()
+    ('pays',)
     """
     try:
         text = path.read_text(encoding="utf-8")

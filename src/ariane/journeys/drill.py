@@ -38,6 +38,13 @@ def persons_behind(
     there; {"from_step": a, "to_step": b} for a transition. Events and emotion are those at the step where one is
     meant, of the whole journey otherwise. Those who were there last come first. `value` is how many there are in all.
     Only ids are given, and only of persons the population's purpose may read.
+
+    >>> import tempfile, ariane
+    >>> population = ariane.open(tempfile.mkdtemp() + "/shop", create=True).population()
+    >>> from ariane.journeys.blueprint import Step
+    >>> journey = Journey(steps=(Step(key="pays", stage="conversion", events=("Order Completed",)),), goal="pays")
+    >>> persons_behind(population, journey, {"step": "pays"}).value
+    0
     """
     wanted, index, row = _wanted(population, journey, where)
     read = read_steps(population, journey)

@@ -86,6 +86,13 @@ def frictions(
 
     What never changed within the period is no finding: a slice is compared with its own other days. InputError for an
     unknown detector.
+
+    >>> import tempfile, ariane
+    >>> population = ariane.open(tempfile.mkdtemp() + "/shop", create=True).population()
+    >>> from ariane.journeys.blueprint import Step
+    >>> journey = Journey(steps=(Step(key="pays", stage="conversion", events=("Order Completed",)),), goal="pays")
+    >>> frictions(population, journey, confidence=0.95)
+    ()
     """
     wrong = [name for name in detectors if name not in DETECTORS]
     if wrong:

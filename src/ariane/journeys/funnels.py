@@ -41,6 +41,13 @@ def funnel(
     """How many persons reach each of `steps` (all of the journey's up to its goal when none are named), in order.
 
     Shares carry Wilson's 95 % interval. The window is the journey's unless given. NotFound for an unknown step.
+
+    >>> import tempfile, ariane
+    >>> population = ariane.open(tempfile.mkdtemp() + "/shop", create=True).population()
+    >>> from ariane.journeys.blueprint import Step
+    >>> journey = Journey(steps=(Step(key="pays", stage="conversion", events=("Order Completed",)),), goal="pays")
+    >>> funnel(population, journey, ["pays"]).steps[0].n_persons
+    0
     """
     keys = _keys(journey, steps)
     seconds = _seconds(journey, window_s)

@@ -124,6 +124,14 @@ def journey_map(
     """Measure a journey. `compare` is the population the figures are compared with: the period before, or a segment.
 
     `friction_steps` are marked (the steps of `frictions`); fewer than `minimum` persons show no emotion.
+
+    >>> import tempfile, ariane
+    >>> population = ariane.open(tempfile.mkdtemp() + "/shop", create=True).population()
+    >>> from ariane.journeys.blueprint import Step
+    >>> journey = Journey(steps=(Step(key="pays", stage="conversion", events=("Order Completed",)),), goal="pays")
+    >>> drawn = journey_map(population, journey)
+    >>> drawn.stages, drawn.steps[0].emotion.n, [kpi.key for kpi in drawn.kpis]
+    ((('conversion', 1),), 0, ['nps', 'csat', 'csat_top2', 'ces', 'conversion'])
     """
     window_s = _window_s(population, journey)
     counted, told = _measure(population, journey, window_s)

@@ -30,6 +30,13 @@ def graph(
     `path_end` stand before and after it, so that what flows into a node flows out. With `collapse_loops`, repeats
     of one step are one visit and the wait runs from the last of them. Quantiles are order statistics: the ⌈qn⌉-th
     smallest, exact on every engine.
+
+    >>> import tempfile, ariane
+    >>> population = ariane.open(tempfile.mkdtemp() + "/shop", create=True).population()
+    >>> from ariane.journeys.blueprint import Step
+    >>> journey = Journey(steps=(Step(key="pays", stage="conversion", events=("Order Completed",)),), goal="pays")
+    >>> graph(population, journey).columns
+    ('from_step', 'to_step', 'n', 'n_persons', 'median_wait_s', 'p95_wait_s')
     """
     return _edges(moves(population, journey, of=of, collapse_loops=collapse_loops))
 

@@ -60,6 +60,11 @@ def propose(population: Population) -> Journey:
     Names that fewer than 0.5 % of persons (or 5) ever did are left out, and so are bookkeeping events. Steps are
     ordered by their median place among the things a person did for the first time; an event with a known meaning
     goes to its stage, another to the stage its place falls in. Without events the journey has no steps.
+
+    >>> import tempfile, ariane
+    >>> population = ariane.open(tempfile.mkdtemp() + "/shop", create=True).population()
+    >>> propose(population).proposed, propose(population).keys()
+    (True, ())
     """
     run = population.engine.run
     found = run(_first_times(population)).to_pylist()

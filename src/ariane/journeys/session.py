@@ -19,6 +19,11 @@ def sessions(population: Population, *, gap_s: int = 1800) -> ibis.Table:
     A session starts where more than `gap_s` seconds passed since the person's event before (30 min by default, the
     convention of web analytics). It is a function of the set of events, never of the order they came in: its id is
     its first event's, ties broken by event_id, and an event stored twice counts once.
+
+    >>> import tempfile, ariane
+    >>> population = ariane.open(tempfile.mkdtemp() + "/shop", create=True).population()
+    >>> population.engine.run(sessions(population)).num_rows
+    0
     """
     if gap_s <= 0:
         raise InputError(f"A gap of {gap_s} seconds ends no session.", where="gap_s", allowed="a positive number")

@@ -28,6 +28,13 @@ def touchpoints(population: Population, journey: Journey) -> ibis.Table:
 
     Also step_index (from 0), event (its name) and event_on. Events that fit no step are left out. One event is one
     touchpoint at most.
+
+    >>> import tempfile, ariane
+    >>> population = ariane.open(tempfile.mkdtemp() + "/shop", create=True).population()
+    >>> from ariane.journeys.blueprint import Step
+    >>> journey = Journey(steps=(Step(key="pays", stage="conversion", events=("Order Completed",)),), goal="pays")
+    >>> touchpoints(population, journey).columns[3:8]
+    ('channel', 'stage', 'step', 'owner', 'medium')
     """
     return select_touches(read_steps(population, journey), journey)
 
