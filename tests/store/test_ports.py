@@ -16,10 +16,13 @@ from ariane.store.shared_log import TableLog
 
 
 @pytest.fixture(params=["segments", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Log:
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
     if request.param == "segments":
-        return SegmentLog(tmp_path / "log")
-    return TableLog(request.getfixturevalue("postgres_database"))
+        yield SegmentLog(tmp_path / "log")
+        return
+    shared = TableLog(request.getfixturevalue("postgres_database"))
+    yield shared
+    shared.close()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])

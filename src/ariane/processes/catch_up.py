@@ -17,7 +17,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class Lag(msgspec.Struct, frozen=True):
-    """Bytes of the log that the stream, and the lake, have yet to take."""
+    """Bytes of the log that the stream has yet to take, and the lake: events, or the persons they made."""
 
     stream: int
     lake: int
@@ -28,9 +28,11 @@ def lag(stores: Stores) -> Lag:
     with stores.state.read() as conn:
         taken = stores.state.offsets(conn, stream.CONSUMER)
     ends = {partition: stores.log.end(partition) for partition in stores.log.partitions()}
+    events = sum(end - stores.lake.progress("events", partition) for partition, end in ends.items())
+    persons = sum(ends.values()) - stores.lake.progress("identifiers", "state")
     return Lag(
         stream=sum(end - taken.get(partition, 0) for partition, end in ends.items()),
-        lake=sum(end - stores.lake.progress("events", partition) for partition, end in ends.items()),
+        lake=max(events, persons),
     )
 
 

@@ -15,6 +15,9 @@ import sqlalchemy as sa
 
 from ariane.errors import Conflict, Transient
 
+LOCKS = 0x61726961
+"""The first half of the advisory locks of log partitions."""
+
 _schema = sa.MetaData()
 _records = sa.Table(
     "log_records",
@@ -56,6 +59,9 @@ class TableLog:
     def __init__(self, url: str) -> None:
         self.engine = sa.create_engine(url)
         _schema.create_all(self.engine)
+
+    def close(self) -> None:
+        self.engine.dispose()
 
     def partitions(self) -> list[str]:
         with self.engine.connect() as conn:
@@ -110,7 +116,7 @@ class TableWriter:
         self.partition = partition
         self._conn = engine.connect()
         self._one = ThreadPoolExecutor(1, thread_name_prefix=f"log {partition}")
-        held = self._conn.execute(sa.select(sa.func.pg_try_advisory_lock(0x61726961, _lock_key(partition)))).scalar()
+        held = self._conn.execute(sa.select(sa.func.pg_try_advisory_lock(LOCKS, _lock_key(partition)))).scalar()
         if not held:
             self._conn.close()
             raise Conflict(f"Partition '{partition}' has a writer already.", where=str(engine.url.host))
@@ -142,7 +148,9 @@ class TableWriter:
             raise Transient(f"The log's database refused: {error}.", where=self.partition) from error
 
     def close(self) -> None:
+        """Give the partition back. The lock is the session's, and the pool keeps sessions: it is returned by hand."""
         self._one.shutdown()
+        self._conn.execute(sa.select(sa.func.pg_advisory_unlock(LOCKS, _lock_key(self.partition))))
         self._conn.close()
 
     def __enter__(self) -> TableWriter:
