@@ -4,6 +4,16 @@
 gates in the same order every time (consent for the action's purpose and channel, eligibility, contact pressure, choice,
 holdout) and returns a `Decision` that holds every condition with the person's value, the exact propensity of the choice
 and whether the person is held out to measure the effect. `as_event` is how a decision goes into the log.
+
+>>> from ariane.decide import DECISION_MADE, Action, Considered, Decision, Policy, as_event, holdout, load_policy
+>>> policy = load_policy()
+>>> isinstance(policy, Policy), isinstance(policy.actions[0], Action), policy.actions[0].purpose
+(True, True, 'service')
+>>> decision = Decision(decision_id="d-1", person_id="p-1", decided_us=0, action="thanks", channel="email",
+...                     purpose="personalisation", propensity=0.95, holdout=holdout("p-1", "thanks", 0.0),
+...                     why=(Considered("thanks", "chosen", ()),))
+>>> as_event(decision, "email:ana@example.org")["event"] == DECISION_MADE
+True
 """
 
 from __future__ import annotations

@@ -69,6 +69,13 @@ def decide(
     action's own cap and the common pressure, both counted over the decisions carried out for the resolved person; then
     the choice, ε-greedy by assumed value: the most valuable with probability 1 − ε + ε/k among k, any other with ε/k;
     then the holdout of that action. NotFound when nobody stands under that id. `bases`: the workspace's legal bases.
+
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from ariane.store import DuckEngine, Lake
+    >>> decide(DuckEngine(Lake(Path(mkdtemp()))), "p-1", now_us=0)
+    Traceback (most recent call last):
+    ariane.errors.NotFound: decide: Nothing is known of person 'p-1' at that time.
     """
     policy = policy or load_policy()
     past: dict[Purpose, Sequence[Mapping[str, Any]]] = {}
