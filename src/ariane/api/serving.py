@@ -36,7 +36,7 @@ def routes(open_workspace: Open) -> list[Route]:
 
     >>> from pathlib import Path
     >>> [route.path for route in routes(lambda: Workspace(Path("/nowhere")))][:2]
-    ['/openapi.json', '/journeys/frictions']
+    ['/openapi.json', '/people/{id:path}/events']
     """
     # The longer address first: an id may hold slashes.
     ordered = sorted(ENDPOINTS, key=lambda endpoint: -len(endpoint.path))

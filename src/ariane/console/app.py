@@ -20,6 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ariane import api
 from ariane.console import asked as asking
 from ariane.console import render
 from ariane.console.desk import Desk, NotYet
@@ -70,7 +71,8 @@ class Guard:
                 headers.setdefault("Cache-Control", "max-age=31536000, immutable" if is_static else "no-store")
             await send(message)
 
-        if request.method not in ("GET", "HEAD", "OPTIONS") and not _same_origin(request):
+        is_form = not scope["path"].startswith("/api/")  # the API takes JSON only, and checks the origin itself
+        if request.method not in ("GET", "HEAD", "OPTIONS") and is_form and not _same_origin(request):
             refusal = PlainTextResponse("This form was not sent from the console.", 403)
             return await refusal(scope, receive, guarded)
         await self.app(scope, receive, guarded)
@@ -117,6 +119,7 @@ def create_app(workspace_path: Path) -> Starlette:
             *live.routes(),
             *planted.routes(),
             Route("/favicon.ico", _favicon),
+            Mount("/api", routes=api.routes(lambda: desk.workspace)),
             Mount("/static", StaticFiles(directory=str(files("ariane.console").joinpath("static")))),
         ],
         middleware=[Middleware(Guard)],
