@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as _version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,11 +31,6 @@ __all__ = [
     "open",
 ]
 
-try:
-    __version__ = _version("ariane")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    __version__ = "0"
-
 
 def open(path: str | Path, *, create: bool = False) -> Workspace:
     """The workspace in the folder `path`; with `create`, an empty one is made if there is none.
@@ -55,9 +48,13 @@ def open(path: str | Path, *, create: bool = False) -> Workspace:
 
 
 def __getattr__(name: str) -> object:
-    """`ariane.demo` is a room that is also a function: loaded when it is first asked for."""
+    """`ariane.demo` is a room that is also a function, and the version costs 50 ms to look up: both when asked for."""
     if name == "demo":
         from importlib import import_module
 
         return import_module("ariane.demo")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("ariane")
     raise AttributeError(f"module 'ariane' has no attribute '{name}'")

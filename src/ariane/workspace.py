@@ -20,6 +20,8 @@ from ariane.rooms import Attribution, Decision, Journeys, Persons, Predict, Segm
 if TYPE_CHECKING:
     import ibis
 
+    from ariane.decide import Decision as NextBestAction
+
 __all__ = ["NAMES", "Decision", "Extent", "Instant", "Workspace", "iso", "to_us"]
 
 
@@ -61,6 +63,22 @@ class Workspace(Opened):
         if name not in NAMES:
             raise InputError(f"There is no relation '{name[:80]}'.", allowed=", ".join(NAMES))
         return relation(name, self.population(purpose), self.journey())
+
+    def decide(self, person: str, *, at: Instant = None) -> NextBestAction:
+        """The next best action for one person as of an instant (their last event unless given), and why; nothing is
+        recorded. Actions come from the workspace's `actions.toml`, or the ones Ariane brings."""
+        from ariane import decide
+
+        thread = self.people.person(person)
+        now_us = to_us(at)
+        file = self.path / "actions.toml"
+        return decide.decide(
+            self.engine,
+            thread.person_id,
+            now_us=thread.last_seen_us if now_us is None else now_us,
+            policy=decide.load_policy(file if file.exists() else None),
+            bases={name: purpose.basis for name, purpose in self.settings.purposes.items()},
+        )
 
     def sql(self, text: str, purpose: Purpose = "measurement") -> Result:
         """Ask the relations in DuckDB's SQL. Persons the purpose may not read are in none of them."""
