@@ -74,16 +74,16 @@ def credit(
         raise InputError(f"A half-life of {half_life_s} seconds never decays.", where="half_life_s", allowed="above 0")
     touched = paths(population, conversion=conversion, lookback_s=lookback_s, gap_s=gap_s, touches=touches)
     expression = _pieces(touched, model, half_life_s, direct)
-    rows = population.engine.run(expression).to_pylist()
+    pieces = population.engine.run(expression)
+    rows = _summed(pieces)
     # Whole numbers of pieces, each worth a fraction: nothing is rounded before the end.
-    worth = {
-        cut: shares(model, ["?"] * cut[1], position=position)[cut[0] - 1] if cut[0] else Fraction(1)
-        for cut in {(row["touch_no"], row["n_touches"]) for row in rows}
-    }
+    cuts = {(row["touch_no"], row["n_touches"]) for row in rows}
+    by_length = {n: shares(model, ["?"] * n, position=position) if n else [Fraction(1)] for _, n in cuts}
+    worth = {(touch_no, n): by_length[n][max(0, touch_no - 1)] for touch_no, n in cuts}
     totals = _totals(rows)
     table = _table(rows, worth, totals, model == "decay")
     if replicates and rows:
-        _add_bounds(table, rows, worth, replicates, seed)
+        _add_bounds(table, pieces, worth, replicates, seed)
     listed = sorted(table.values(), key=lambda row: (-row["credit"], row["channel"]))
     return Result(
         pa.Table.from_pylist(listed, schema=SCHEMA),
@@ -123,6 +123,20 @@ def _pieces(touched: ibis.Table, model: str, half_life_s: float, direct: Collect
         n_conversions=cut["last"].sum(),
         revenue_converted=cut.whole.sum(),
     )
+
+
+def _summed(pieces: pa.Table) -> list[dict[str, Any]]:
+    """The pieces of everybody, counted together. Those of decay are no whole numbers: fsum rounds their sum once, so
+    that it does not depend on their order."""
+    keys = ["channel", "touch_no", "n_touches", "currency", "untouched"]
+    sums = ("n", "revenue", "n_touches_here", "n_conversions", "revenue_converted")
+    listed = pieces.group_by(keys).aggregate([(name, "list") for name in sums]).to_pylist()
+    exact = fsum if pa.types.is_floating(pieces.schema.field("n").type) else sum
+    return [
+        {key: row[key] for key in keys}
+        | {name: (exact if name in sums[:2] else sum)(row[f"{name}_list"]) for name in sums}
+        for row in listed
+    ]
 
 
 def _totals(rows: Sequence[Mapping[str, Any]]) -> Totals:
@@ -178,27 +192,34 @@ def _apportion(parts: Mapping[str, Fraction], total: int) -> dict[str, int]:
 
 def _add_bounds(
     table: dict[str, dict[str, Any]],
-    rows: Sequence[Mapping[str, Any]],
+    pieces: pa.Table,
     worth: Mapping[tuple[int, int], Fraction],
     replicates: int,
     seed: int,
 ) -> None:
     """Poisson bootstrap: each person is there 0, 1, 2… times; credit is linear in persons, so one product suffices."""
-    persons = {person: i for i, person in enumerate(sorted({row["person_id"] for row in rows}))}
+    names = pieces.column("person_id").combine_chunks().dictionary_encode()
+    # Persons in the order of their ids: the same draws whatever the order of the rows.
+    rank = np.argsort(np.argsort(np.array(names.dictionary.to_pylist(), dtype=object)))
+    who = rank[names.indices.to_numpy()]
     channels = {channel: j for j, channel in enumerate(table)}
-    held = np.zeros((len(persons), len(channels)))
-    value = {cut: float(share) for cut, share in worth.items()}
-    for row in rows:
-        at = persons[row["person_id"]], channels[row["channel"]]
-        held[at] += row["n"] * value[(row["touch_no"], row["n_touches"])]
+    column = pieces.column("channel").combine_chunks().dictionary_encode()
+    which = np.array([channels[name] for name in column.dictionary.to_pylist()])[column.indices.to_numpy()]
+    value = np.array([float(worth[cut]) for cut in zip(*_cuts(pieces), strict=True)])
+    held = np.zeros((len(rank), len(channels)))
+    np.add.at(held, (who, which), value * pieces.column("n").to_numpy())
     random = np.random.default_rng(seed)
-    drawn, step = [], max(1, CELLS_AT_ONCE // len(persons))
+    drawn, step = [], max(1, CELLS_AT_ONCE // len(rank))
     for start in range(0, replicates, step):
-        draws = random.poisson(1.0, (min(step, replicates - start), len(persons)))
+        draws = random.poisson(1.0, (min(step, replicates - start), len(rank)))
         drawn.append(draws.astype(np.float64) @ held)
     lo, hi = np.percentile(np.concatenate(drawn), [2.5, 97.5], axis=0)
     for channel, j in channels.items():
         table[channel]["credit_lo"], table[channel]["credit_hi"] = float(lo[j]), float(hi[j])
+
+
+def _cuts(pieces: pa.Table) -> tuple[list[int], list[int]]:
+    return pieces.column("touch_no").to_pylist(), pieces.column("n_touches").to_pylist()
 
 
 def credit_of(

@@ -127,17 +127,21 @@ def _scaled_hypergeometric(a: Floats, b: Floats, c: Floats, z: Floats) -> Floats
 
     Every term is positive and is held as a logarithm, so that neither large frequencies overflow nor parts cancel.
     """
-    log_term = a * np.log1p(-z)
+    log_z, log_term = np.log(z), a * np.log1p(-z)
     total = np.exp(log_term)
-    log_z = np.log(z)
+    going = np.arange(len(total))  # the rows whose series still moves
     for k in range(TERMS):
         step = np.log((a + k) * (b + k) / ((c + k) * (1.0 + k))) + log_z
         log_term = log_term + step
         term = np.exp(log_term)
-        total = total + term
-        if np.all((step < 0) & (term <= 1e-15 * total * -np.expm1(np.minimum(step, 0)))):
-            break
-    return np.asarray(total)
+        total[going] += term
+        if k % 16 == 15:
+            rest = (step >= 0) | (term > 1e-15 * total[going] * -np.expm1(np.minimum(step, 0)))
+            going, a, b, c = going[rest], a[rest], b[rest], c[rest]
+            log_z, log_term = log_z[rest], log_term[rest]
+            if not len(going):
+                break
+    return total
 
 
 def _arrays(*given: ArrayLike) -> tuple[Floats, ...]:
