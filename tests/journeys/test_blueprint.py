@@ -54,7 +54,7 @@ def journeys(draw: st.DrawFn) -> Journey:
 
 
 @given(journeys())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_journey_written_and_read_is_the_same_journey(journey: Journey) -> None:
     assert read_journey(journey.to_toml()) == journey
 

@@ -157,3 +157,10 @@ def test_unusable_requests_and_empty_workspaces(read: Callable[..., Population],
     assert frictions(empty, town.journey()) == () == frictions(empty, propose(empty))
     with pytest.raises(InputError, match="names no number"):
         persons_behind(empty, town.journey(), {"stp": "pays"})
+
+
+def test_a_certain_drift_too_small_to_act_upon_is_no_finding() -> None:
+    from ariane.journeys.friction import LEAST_ODDS
+    from ariane.journeys.scan import odds_ratio
+
+    assert odds_ratio(30_391, 38_030, 29_525, 38_247) < LEAST_ODDS < odds_ratio(25, 27, 95, 324)

@@ -69,7 +69,7 @@ walks = st.lists(
 
 
 @given(walks, st.integers(1, 20))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_levels_are_the_longest_prefix_from_any_first_step(
     read: Callable[..., Population], walk: list[tuple[str, int, str]], window_s: int
 ) -> None:

@@ -24,7 +24,7 @@ walks = st.lists(
 
 
 @given(walks, st.booleans(), st.randoms(use_true_random=False))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_transitions_are_those_of_the_walks(
     read: Callable[..., Population], walk: list[tuple[str, int, str]], collapse: bool, random: object
 ) -> None:

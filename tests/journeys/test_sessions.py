@@ -55,7 +55,7 @@ def by_hand(events: list[dict[str, object]]) -> list[dict[str, object]]:
 
 
 @given(walked, st.randoms(use_true_random=False))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_sessions_are_those_of_the_definition_however_the_events_arrive(
     read: Callable[..., Population], walk: list[tuple[str, int, str, str]], random: object
 ) -> None:

@@ -21,7 +21,7 @@ from ariane.errors import InputError
 from ariane.intervals import wilson
 from ariane.journeys.blueprint import Journey
 from ariane.journeys.cells import Cells, Slice
-from ariane.journeys.scan import dispersion, excess_z, p_value
+from ariane.journeys.scan import dispersion, excess_z, odds_ratio, p_value
 from ariane.journeys.trials import attempts, repeats, waits
 from ariane.model import DAY, Interval
 
@@ -35,6 +35,9 @@ PROPERTIES = (
 )  # fmt: skip
 """The columns by whose values frictions are told apart, each alone; and the pair of system and version."""
 Z_OTHERS = 2.5758293035489
+LEAST_ODDS = 1.5
+"""The odds of a bad trial must have risen at least so many times: with many trials a drift too small to act upon is
+certain too."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +140,7 @@ def _search(tables: list[Cells], alpha: float, rng: np.random.Generator) -> list
         passed.add((cells.detector, slice_, stretch.first, stretch.last))
         stretch = cells.sharpened(slice_, stretch)
         counts, others = cells.counts(slice_, stretch.first, stretch.last)
-        if slice_.values and excess_z(*counts, others) < Z_OTHERS:
+        if odds_ratio(*counts) < LEAST_ODDS or (slice_.values and excess_z(*counts, others) < Z_OTHERS):
             continue
         first_day, last_day = cells.first_day + stretch.first, cells.first_day + stretch.last
         to_index = cells.remove(slice_, stretch.first, stretch.last)

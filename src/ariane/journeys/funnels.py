@@ -51,6 +51,8 @@ def funnel(
     """
     keys = _keys(journey, steps)
     seconds = _seconds(journey, window_s)
+    if not keys:  # a journey proposed from no events has no steps
+        return Funnel((), seconds, population.n_held_back())
     levels = funnel_levels(population, journey, keys, window_s=seconds)
     counted = population.engine.run(levels.group_by("level").aggregate(n=levels.count())).to_pylist()
     exactly = {int(row["level"]): int(row["n"]) for row in counted}
