@@ -88,12 +88,12 @@ def test_there_is_as_much_going_on_on_the_first_days_as_on_the_last(generated: G
     assert abs(early - late) / (early + late) < 0.05
 
 
-def test_a_person_has_about_three_devices_nineteen_cookies_and_fifty_five_events(generated: Generated) -> None:
+def test_a_person_has_about_three_devices_nineteen_cookies_and_sixty_seven_events(generated: Generated) -> None:
     kinds = Counter(generated.truth["identifiers"].column("kind").to_pylist())
     n = generated.town.n_persons
     assert kinds["device"] / n == pytest.approx(3, rel=0.1)
     assert kinds["cookie"] / n == pytest.approx(19, rel=0.1)
-    assert len(generated.events) / n == pytest.approx(57, rel=0.1)
+    assert len(generated.events) / n == pytest.approx(67, rel=0.1)
 
 
 def test_the_truth_alone_is_the_truth_written_on_the_way(tmp_path: Path) -> None:

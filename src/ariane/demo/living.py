@@ -10,6 +10,7 @@ from ariane.demo.chance import BOT, HOURS, Chance, bounds_of
 from ariane.demo.ledger import Row
 from ariane.demo.life import HOUR_MS, MINUTE_MS, Life
 from ariane.demo.people import person
+from ariane.demo.recognising import recognise
 from ariane.demo.support import call, some_reason
 from ariane.demo.surveys import ask, ask_relation, relation_days
 from ariane.demo.visits import browse, product
@@ -22,7 +23,7 @@ BOT_EVERY = 400
 VIEWED_THEN_COMPLETED, COMPLETED_UNSEEN = 0.44, 0.3016
 """Chances to complete an offer after viewing it and without: 29.6 % of completions then had no view before."""
 
-LOOKS = 13.0
+LOOKS = 15.0
 """Short visits in 120 days for the average person."""
 
 _OFFERS = bounds_of((1.0, 1.0, 1.0))
@@ -47,6 +48,7 @@ def live(seed: int, number: int, origin: datetime) -> Life:
             ask_relation(life, chance.hour("email", day))
     for _ in range(chance.count(0.12 * span)):
         call(life, _some_instant(life, inhabitant.arrived), some_reason(life), chance.pick(PRODUCTS)[0])
+    recognise(life, inhabitant.until)
     return life
 
 

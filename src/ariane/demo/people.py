@@ -80,6 +80,7 @@ class Person:
         "mood",
         "number",
         "objected",
+        "passing",
         "persona",
         "phone",
         "second_email",
@@ -112,6 +113,12 @@ class Person:
         self.serials: list[str] = []
         self.felt: list[tuple[int, str, float]] = []
         self.shared: set[tuple[str, str]] = set()
+        self.passing: set[str] = set()
+
+    @property
+    def is_stranger(self) -> bool:
+        """Neither account nor address: the brand never learns who they are."""
+        return self.user_id is None and self.email is None
 
     def _when(self, chance: Chance) -> None:
         """18 % arrive, 18 % leave, each at a day of its own: as many are there on the first day as on the last."""
@@ -126,7 +133,7 @@ class Person:
         name = f"{chance.pick(_FIRST)}.{chance.pick(_LAST)}{number}"
         account = u() < self.persona.account
         self.user_id = f"md-{token('user', number)[:12]}" if account else None
-        self.email = f"{name}@{chance.pick(_MAILS)}" if account or u() < 0.45 else None
+        self.email = f"{name}@{chance.pick(_MAILS)}" if account or u() < 0.7 else None
         self.second_email = f"{name}.pro@{chance.pick(_MAILS)}" if self.email and u() < 0.12 else None
         self.phone = f"+33700{number:06d}" if u() < (0.75 if account else 0.4) else None
         self.landline = self.household.landline if u() < 0.6 else None

@@ -69,7 +69,8 @@ class TruthWriter:
         row = (truth_id, person.household.household_id, person.persona.key, churned is not None, person.mood)
         self._rows["persons"].append((*row, *consents, withdrawn, n_events))
         for kind, value, shared, component in evidence.components():
-            self._rows["identifiers"].append((kind, value, truth_id, shared, component))
+            if value not in person.passing:
+                self._rows["identifiers"].append((kind, value, truth_id, shared, component))
         if churned is not None:
             self._rows["churn"].append((truth_id, churned))
         self._rows["intents"].append((truth_id, person.intent))

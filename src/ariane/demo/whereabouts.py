@@ -22,7 +22,7 @@ _AGENTS = {
     "macOS": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.5 Safari/605.1.15",
     "Windows": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/141.0.0.0 Safari/537.36",
 }
-BROWSERS = 5
+BROWSERS = 7
 """On each machine: the one preferred, the one links open in, those inside other applications; each with its cookie."""
 
 
@@ -67,7 +67,9 @@ class Whereabouts:
         )
 
     def _cookie(self, device: Device, t: float, private: bool) -> str:
-        """Several browsers a machine; Safari forgets after seven days, others are cleared, a private window at once."""
+        """A stranger keeps the one browser they have. Others have several a machine; Safari forgets after seven days, others are cleared, a private window at once."""
+        if self._person.is_stranger:
+            return self._lasting("cookie", device.device_id, 0)
         if private:
             return _uuid(token("private", self._person.number, device.name, self._chance.uniform()))
         keeps = device.keeps_days * DAY_MS
@@ -109,7 +111,8 @@ class Whereabouts:
 
     def in_app_browser(self, t: float, channel: str, campaign: str | None = None, *, signed: bool = False) -> Touch:
         """The browser inside a social network, or a partner's page: a cookie jar of its own, no device."""
-        cookie = self._lasting("in-app", channel, int(t // (60 * DAY_MS)))
+        epoch = 0 if self._person.is_stranger else int(t // (60 * DAY_MS))
+        cookie = self._lasting("in-app", channel, epoch)
         return Touch(channel, _in_app(channel, campaign), cookie=cookie, user=self._user if signed else None)
 
     def machine(self, channel: str, kind: str, device_id: str) -> Touch:
@@ -133,8 +136,10 @@ class Whereabouts:
         return Touch("store", head, cookie=cookie, user=self._user if signed else None, device=device)
 
     def passing(self, what: str) -> str:
-        """A name for one visit that nobody else has."""
-        return _uuid(token(what, self._person.number, self._chance.uniform()))
+        """A name for one visit that nobody else has: it names the visit, nobody's browser, so no truth lists it."""
+        name = _uuid(token(what, self._person.number, self._chance.uniform()))
+        self._person.passing.add(name)
+        return name
 
 
 def consent_of(person: Person) -> Callable[[int], bytes]:
