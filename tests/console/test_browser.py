@@ -129,7 +129,7 @@ def test_the_first_tab_skips_to_the_content(page: Any, town_site: Site) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
-    page.wait_for_function("document.activeElement.id === 'content'")
+    page.wait_for_function("() => document.activeElement.id === 'content'")
 
 
 def test_a_choice_is_in_the_address_and_back_undoes_it(page: Any, town_site: Site) -> None:
@@ -137,10 +137,10 @@ def test_a_choice_is_in_the_address_and_back_undoes_it(page: Any, town_site: Sit
     before = page.locator(".bar .sub").inner_text()
     page.locator("select[name=range]").select_option("28d")
     page.wait_for_url("**range=28d*")
-    page.wait_for_function("before => document.querySelector('.bar .sub')?.innerText !== before", arg=before)
+    page.wait_for_function("(before) => document.querySelector('.bar .sub')?.innerText !== before", arg=before)
     assert "range=28d" in page.locator(".rail [data-go=p]").get_attribute("href")
     page.go_back()
-    page.wait_for_function("before => document.querySelector('.bar .sub')?.innerText === before", arg=before)
+    page.wait_for_function("(before) => document.querySelector('.bar .sub')?.innerText === before", arg=before)
     assert page.locator("select[name=range]").input_value() == "all"
     assert not page.wrong
 
@@ -149,7 +149,7 @@ def test_sharing_copies_the_address(page: Any, town_site: Site) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     visit(page, town_site, "/people?sort=n_events")
     page.get_by_role("button", name="Share").click()
-    page.wait_for_function("document.querySelector('share-link').innerText.includes('Link copied')")
+    page.wait_for_function("() => document.querySelector('share-link').innerText.includes('Link copied')")
     assert page.evaluate("navigator.clipboard.readText()") == page.url
 
 
@@ -171,7 +171,7 @@ def test_a_paused_feed_waits_and_then_catches_up(page: Any, town_site: Site) -> 
     page.wait_for_timeout(700)
     with SegmentLog(town_site.path / "log").writer("browser") as writer:
         writer.append([event(event="While Paused", anonymous_id="browser-1")])
-    page.wait_for_function("document.querySelector('[data-pause]').innerText.includes('1')")
+    page.wait_for_function("() => document.querySelector('[data-pause]').innerText.includes('1')")
     assert not page.get_by_text("While Paused").count()
     page.get_by_role("button", name="Resume").click()
     page.get_by_text("While Paused").wait_for()

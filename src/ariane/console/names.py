@@ -108,7 +108,12 @@ def column(tongue: Tongue, key: str) -> str:
 def value(tongue: Tongue, column_key: str, key: str) -> str:
     if column_key.removeprefix("prop_") == "channel":
         return channel(tongue, key)
-    return tongue._(VALUE_NAMES[key]) if key in VALUE_NAMES else key
+    return tongue._(VALUE_NAMES[key]) if key in VALUE_NAMES else short(key)
+
+
+def short(written: str, most: int = 60) -> str:
+    """A text of the data's own, cut to what a label can hold."""
+    return written if len(written) <= most else written[: most - 1] + "…"
 
 
 def text(written: str | dict[str, str], lang: str) -> str:
@@ -124,5 +129,5 @@ def text(written: str | dict[str, str], lang: str) -> str:
 
 def plain(key: str) -> str:
     """A key as people write it."""
-    said = key.replace("_", " ").strip()
+    said = short(key.replace("_", " ").strip())
     return said[:1].upper() + said[1:] if said else "–"
