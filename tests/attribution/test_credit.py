@@ -115,6 +115,7 @@ def test_rules_refuse_what_they_cannot_share_out(tmp_path: Path) -> None:
 CHANNELS = st.lists(st.sampled_from(["web", "store", "email", "direct"]), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(channels=CHANNELS, model=st.sampled_from(MODELS), half_life_s=st.floats(1e-3, 1e7))
 def test_shares_add_up_to_exactly_one_and_ignore_names(channels: list[str], model: str, half_life_s: float) -> None:
     ages = [float(86_400 * (len(channels) - n)) for n in range(len(channels))]

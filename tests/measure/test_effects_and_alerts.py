@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ariane.consent import population
@@ -95,6 +95,7 @@ def test_an_effect_compares_the_arms_as_first_assigned(tmp_path: Path) -> None:
     assert (nothing.value.verdict, nothing.value.difference.n) == ("not distinguishable yet", 0)
 
 
+@settings(deadline=None)
 @given(k=st.integers(0, 200), n=st.integers(0, 200), b=st.integers(0, 2000), m=st.integers(0, 2000))
 def test_an_alert_agrees_with_what_it_shows(k: int, n: int, b: int, m: int) -> None:
     if k > n or b > m:

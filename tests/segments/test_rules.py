@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ariane.consent import population
@@ -50,6 +50,7 @@ RULES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(rule=RULES)
 @example(rule=Not(All()))
 @example(rule=AnyOf())
