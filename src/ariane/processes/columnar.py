@@ -127,10 +127,12 @@ def tidy(stores: Stores, *, files_a_day: float) -> None:
     days = {name.rsplit("/", 2)[-2] for name in names}
     if len(names) > files_a_day * len(days) + 4:
         stores.lake.compact("events")
-        stores.lake.sweep("events")
-    for name in ("persons", "consents", "edges", "identifiers"):
-        if stores.lake.exists(name) and stores.lake.version(name) % 20 == 19:
-            stores.lake.sweep(name)
+
+
+def sweep(stores: Stores) -> None:
+    """Remove what no version of the lake needs any more."""
+    for name in stores.lake.names():
+        stores.lake.sweep(name)
 
 
 def retire(stores: Stores) -> None:

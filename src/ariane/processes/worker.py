@@ -17,6 +17,7 @@ from ariane.errors import ArianeError, Transient
 from ariane.store import Stores
 
 IDLE_S = 0.05
+SWEEP_EVERY_S = 60.0
 SHARE_OF_WAITING = 2.0
 """A commit that took one second is followed by up to two of gathering: many small commits would only be joined again."""
 _PR_SET_PDEATHSIG = 1
@@ -74,9 +75,14 @@ def lake(path: Path) -> None:
     from ariane.processes import columnar
 
     idle_s = Stores(path).settings.lake_interval_s
+    swept_at = time.monotonic()
 
     def step(stores: Stores) -> int:
+        nonlocal swept_at
         began = time.monotonic()
+        if began - swept_at > SWEEP_EVERY_S:
+            columnar.sweep(stores)
+            swept_at = began
         added = columnar.step(stores)
         if added:
             columnar.tidy(stores, files_a_day=8)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from typing import Any, Protocol
 
+import duckdb
 import ibis
 import pyarrow as pa
 
@@ -114,7 +115,14 @@ class DuckEngine:
         return rows if rows.schema.types == wanted.types else rows.cast(wanted)
 
     def sql(self, text: str) -> pa.Table:
-        """Run SQL the way DuckDB speaks it."""
+        """Run SQL the way DuckDB speaks it. A file that was joined into another meanwhile is looked for again, once."""
+        try:
+            return self._sql(text)
+        except duckdb.IOException:
+            self.refresh()
+            return self._sql(text)
+
+    def _sql(self, text: str) -> pa.Table:
         with self._lock:
             cursor = self.backend.con.cursor()
         try:

@@ -7,6 +7,7 @@ loses nor repeats one.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -41,6 +42,7 @@ class Lake:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._open: dict[str, DeltaTable] = {}
+        self._needless: dict[str, dict[str, float]] = {}
 
     def names(self) -> list[str]:
         return sorted(path.name for path in self.root.glob("*") if (path / "_delta_log").is_dir())
@@ -119,10 +121,19 @@ class Lake:
         """Join small files into larger ones; how many were replaced."""
         return int(self.table(name).optimize.compact(target_size=target_bytes)["numFilesRemoved"])
 
-    def sweep(self, name: str) -> int:
-        """Remove files no version needs any more; how many there were. Readers must have moved on."""
-        gone = self.table(name).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
-        return len(gone)
+    def sweep(self, name: str, *, grace_s: float = 300.0) -> int:
+        """Remove files no version needs since `grace_s`; how many. A question asked before goes on reading until then.
+
+        How long a file has been needless counts from when this process first saw it so.
+        """
+        needless = self.table(name).vacuum(retention_hours=0, dry_run=True, enforce_retention_duration=False)
+        known, now = self._needless.get(name, {}), time.monotonic()
+        self._needless[name] = {file: known.get(file, now) for file in needless}
+        due = [file for file, since in self._needless[name].items() if now - since >= grace_s]
+        for file in due:
+            (self.root / name / file).unlink(missing_ok=True)
+            del self._needless[name][file]
+        return len(due)
 
     def delete(self, name: str, predicate: str) -> int:
         """Delete the rows for which the SQL `predicate` holds; how many."""
