@@ -19,8 +19,6 @@ import msgspec
 
 from ariane.workspace import iso
 
-HIDDEN = frozenset({"key", "keys"})
-
 
 def shown(value: Any) -> Any:
     """A value of the rooms as JSON can hold it.
@@ -90,6 +88,7 @@ def _instant(kind: Any) -> Any:
 
 @cache
 def _names(kind: type[msgspec.Struct]) -> tuple[str, ...]:
-    """The fields of a Struct that are shown, then what it computes from them."""
-    computed = [name for name, held in vars(kind).items() if isinstance(held, property) and name[0] != "_"]
-    return tuple(name for name in (*kind.__struct_fields__, *computed) if name not in HIDDEN)
+    """The fields of a Struct that are shown, then what it computes from them. An identifier's computed `key` and a
+    person's `keys` are not: whole numbers of 64 bits, for joins."""
+    computed = [name for name, held in vars(kind).items() if isinstance(held, property) and name != "key"]
+    return (*(name for name in kind.__struct_fields__ if name != "keys"), *computed)
