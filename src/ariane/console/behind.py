@@ -107,17 +107,17 @@ def _meant(desk: Desk, asked: Asked, what: str) -> Meant:
     journey = reading.journey_of(desk)
     tongue = desk.tongue(asked.lang)
     if kind == "step":
-        return Meant({"step": rest}, rest, None, journey.step(rest).label(asked.lang))
+        return Meant({"step": rest}, rest, None, names.short(journey.step(rest).label(asked.lang)))
     if kind == "left":
         window_s = measuring.measure(desk, asked).map.window_s
-        said = journey.step(rest).label(asked.lang) + " · " + tongue._("Go no further")
+        said = names.short(journey.step(rest).label(asked.lang)) + " · " + tongue._("Go no further")
         return Meant({"step": rest, "left": True, "window_s": window_s}, rest, None, said)
     if kind == "cell":
         step, _, row = rest.partition(":")
         said = (
             (names.value(tongue, journey.rows, row) if row else tongue._("Not said"))
             + " · "
-            + journey.step(step).label(asked.lang)
+            + names.short(journey.step(step).label(asked.lang))
         )
         return Meant({"step": step, "row": row}, step, row, said)
     if kind == "finding":

@@ -102,7 +102,7 @@ def _card(desk: Desk, asked: Asked, finding: Finding) -> Card:
     tongue = desk.tongue(asked.lang)
     anchor = name_of(finding)
     journey = reading.journey_of(desk)
-    step, to = journey.step(finding.step).label(asked.lang), journey.step(finding.to_step).label(asked.lang)
+    step, to = (names.short(journey.step(key).label(asked.lang)) for key in (finding.step, finding.to_step))
     enough = finding.n_persons >= desk.settings.minimum_cell
     few = tongue._("fewer than %(n)s persons", n=tongue.number(desk.settings.minimum_cell))
     here = Asked("/journeys", asked.params, asked.lang)

@@ -15,6 +15,7 @@ RING = 118.0
 STAGGER = 30.0
 MOST = 60
 MARGIN = 62.0
+LEAST = (520.0, 260.0)
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -66,9 +67,16 @@ def picture(
     nodes = tuple(_node(key, places[key], key == shown[0], key in off) for key in shown)
     at = {node.key: node for node in nodes}
     links = tuple(Link(at[a].x, at[a].y, at[b].x, at[b].y, strong, not live) for a, b, strong, live in lines)
-    left, right = min(n.x for n in nodes) - MARGIN - 40, max(n.x for n in nodes) + MARGIN + 40
-    top, low = min(n.y for n in nodes) - MARGIN * 0.6, max(n.y for n in nodes) + MARGIN * 0.6
+    left, right = _wide([node.x for node in nodes], MARGIN + 40, LEAST[0])
+    top, low = _wide([node.y for node in nodes], MARGIN * 0.6, LEAST[1])
     return Picture(nodes, links, f"{left:.0f} {top:.0f} {right - left:.0f} {low - top:.0f}", len(keys) - len(shown))
+
+
+def _wide(places: list[float], margin: float, least: float) -> tuple[float, float]:
+    """The ends of a box around these places, never so small that few identifiers fill the page."""
+    low, high = min(places) - margin, max(places) + margin
+    lacking = max(0.0, least - (high - low)) / 2
+    return low - lacking, high + lacking
 
 
 def _tree(keys: list[str], ties: list[tuple[str, str, bool, bool]]) -> dict[str, list[str]]:

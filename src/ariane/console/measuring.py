@@ -88,7 +88,27 @@ def tiles(desk: Desk, asked: Asked, measured: Measured) -> list[figures.Figure]:
         before = Interval(float(measured.n_persons_before), None, None, measured.n_persons_before)
     said = figures.figure(tongue, "persons", look, known, before, [float(week.n) for week in weeks], None)
     identified = tongue.n_("%(n)s identified", "%(n)s identified", measured.n_identified)
-    return [msgspec.structs.replace(said, basis=identified), *figures.of_kpis(tongue, measured.map.kpis)]
+    value = tongue.number(measured.n_persons)  # a count is told however small
+    return [msgspec.structs.replace(said, value=value, basis=identified), *figures.of_kpis(tongue, measured.map.kpis)]
+
+
+class Quiet(msgspec.Struct, frozen=True):
+    """A period in which nothing happened: when something did, and where to see it."""
+
+    text: str
+    href: str
+
+
+def quiet(desk: Desk, asked: Asked, measured: Measured) -> Quiet | None:
+    """What to say when nobody did anything in the period and segment of the URL."""
+    extent = desk.extent()
+    if measured.n_persons or extent.first_us is None or extent.last_us is None:
+        return None
+    span = desk.tongue(asked.lang).span(extent.first_us, extent.last_us + 1)
+    said = desk.tongue(asked.lang)._(
+        "Nothing happened in this period and segment. The events run over %(span)s.", span=span
+    )
+    return Quiet(said, asked.link(range="all", since=None, until=None, segment=None))
 
 
 def subtitle(desk: Desk, asked: Asked) -> str:

@@ -123,8 +123,8 @@ def text(written: str | dict[str, str], lang: str) -> str:
     ('Paie', 'Pays', 'Paie')
     """
     if isinstance(written, str):
-        return written
-    return written.get(lang) or written.get("en") or next(iter(written.values()), "")
+        return short(written, 80)
+    return short(written.get(lang) or written.get("en") or next(iter(written.values()), ""), 80)
 
 
 def plain(key: str) -> str:

@@ -63,7 +63,7 @@ def rows_of(desk: Desk, asked: Asked, person_id: str) -> tuple[list[dict[str, An
 
 def days(desk: Desk, asked: Asked, rows: list[dict[str, Any]]) -> tuple[Day, ...]:
     tongue = desk.tongue(asked.lang)
-    steps = {step.key: step.label(asked.lang) for step in reading.journey_of(desk).steps}
+    steps = {step.key: names.short(step.label(asked.lang)) for step in reading.journey_of(desk).steps}
     by_day: dict[str, list[Happening]] = {}
     for row in rows:
         channel = row["channel"] or ""

@@ -42,6 +42,7 @@ class Journeys(msgspec.Struct, frozen=True, kw_only=True):
     drawing: drawing.Drawing | None = None
     figures: tuple[Figure, ...] = ()
     held: str = ""
+    quiet: measuring.Quiet | None = None
     findings: tuple[findings.Card, ...] = ()
     findings_sub: str = ""
     table: tuple[TableRow, ...] = ()
@@ -104,6 +105,7 @@ def _screen(desk: Desk, asked: Asked) -> Journeys:
         proposed=drawn.proposed,
         drawing=drawing.draw(tongue, asked, drawn, anchors),
         figures=tuple(measuring.tiles(desk, asked, measured)),
+        quiet=measuring.quiet(desk, asked, measured),
         held=measuring.held(desk, asked, drawn),
         findings=tuple(cards),
         findings_sub=findings.subtitle(desk, asked, cards),

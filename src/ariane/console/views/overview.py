@@ -66,6 +66,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[FirstStep, ...] = ()
     figures: tuple[figures.Figure, ...] = ()
     held: str = ""
+    quiet: measuring.Quiet | None = None
     journey_name: str = ""
     journey_href: str = ""
     spoken: str = ""
@@ -114,6 +115,7 @@ def _screen(desk: Desk, asked: Asked) -> Overview:
         choices=reading.choices(desk, asked),
         steps=steps,
         figures=tuple(measuring.tiles(desk, asked, measured)),
+        quiet=measuring.quiet(desk, asked, measured),
         held=measuring.held(desk, asked, measured.map),
         journey_name=names.text(measured.map.name, asked.lang) or tongue._("Journey"),
         journey_href=asked.link("/journeys"),

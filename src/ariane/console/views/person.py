@@ -254,7 +254,10 @@ def _evidence(desk: Desk, asked: Asked, tie: Tie, clear: bool) -> Evidence:
         counts=tie.status == "live",
         when=first if first == last else f"{first} – {last}",
         small=tongue.n_(
-            "%(n)s event, first from %(source)s", "%(n)s events, first from %(source)s", tie.n_events, source=tie.source
+            "%(n)s event, first from %(source)s",
+            "%(n)s events, first from %(source)s",
+            tie.n_events,
+            source=names.short(tie.source, 30),
         ),
     )
 
