@@ -41,13 +41,13 @@ def at(instant_us: Any) -> Any:
 def _allowed(population: Population, name: str) -> ibis.Table:
     """A table of the state without the rows of persons the purpose may not read."""
     table = population.engine.table(name)
-    return table.anti_join(population.held_back, "person_id")
+    return table.anti_join(population.refused, "person_id")
 
 
 def _events(population: Population, journey: Journey) -> ibis.Table:
     events, identifiers = population.engine.table("events"), population.engine.table("identifiers")
     named = events.left_join(identifiers.select(subject_key="key", person_id="person_id"), "subject_key")
-    read = named.anti_join(population.held_back, "person_id")
+    read = named.anti_join(population.refused, "person_id")
     return read.select(
         "event_id", "message_id", "source", "type", "event", "channel",
         occurred_at=at(read.occurred_us), received_at=at(read.received_us), person_id=read.person_id,

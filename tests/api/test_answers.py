@@ -10,9 +10,10 @@ import pytest
 
 from ariane import api
 from ariane.model import Identifier
+from ariane.processes import columnar, stream
 from ariane.relations import NAMES
 from ariane.workspace import Workspace
-from tests.api.conftest import DAY_ZERO, HOSTILE, N_BUYERS, REFUSES, Client
+from tests.api.conftest import DAY_ZERO, HOSTILE, N_BUYERS, REFUSES, Client, written
 
 ASKED: dict[str, dict[str, Any]] = {
     "/api/people/{id}": {"id": "user_id:buyer-1"},
@@ -204,6 +205,19 @@ def test_who_never_agreed_is_held_back_from_what_needs_consent(client: Client) -
     }  # fmt: skip
     said = client.get("/api/journeys/map", purpose="marketing")
     assert (said["n_persons"], said["n_held_back"]) == (0, N_BUYERS + 2)
+
+
+def test_whoever_has_just_come_is_not_listed_before_their_events(own_town: tuple[Workspace, Client]) -> None:
+    """The state's tables reach the lake a moment before the events: who never agreed has no event there yet."""
+    workspace, client = own_town
+    with workspace.stores.log.writer("web-0") as writer:
+        writer.append([written(900, "Product Viewed", DAY_ZERO, user="just-come")])
+    stream.run(workspace.stores)
+    columnar.export(workspace.stores)
+    for name in ("persons", "identifiers", "edges", "events", "consents"):
+        assert client.get(f"/api/relations/{name}", purpose="marketing", limit=1000)["rows"] == []
+    listed = client.get("/api/relations/identifiers", limit=1000)["rows"]
+    assert any(row["value"] == "just-come" for row in listed)
 
 
 def test_a_workspace_without_events_answers_everywhere(tmp_path: Any) -> None:

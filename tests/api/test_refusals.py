@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -128,6 +128,7 @@ def requests(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
 @given(asked=requests())
 def test_nothing_that_is_asked_breaks_anything(client: Client, asked: tuple[str, dict[str, str]]) -> None:
     path, parameters = asked
+    assume("\n" not in path)  # routers end an address at a line break: that one is not ours to answer
     answer = client.ask("GET", quote(path), params=parameters)
     assert answer.status_code in (200, 400, 403, 404), (path, parameters, answer.text)
     if answer.status_code != 200:

@@ -20,13 +20,17 @@ Segment = Callable[[ibis.Table], ibis.Table]
 
 
 class Population(msgspec.Struct, frozen=True):
-    """What may be read for `purpose`: `events` carry `person_id`; bots and persons who refuse are not in it."""
+    """What may be read for `purpose`: `events` carry `person_id`; bots and persons who refuse are not in it.
+
+    `refused` is everybody the purpose may not read, ever; `held_back` those of them who lived something in the period.
+    """
 
     engine: Engine
     purpose: Purpose
     events: ibis.Table
     persons: ibis.Table
     held_back: ibis.Table
+    refused: ibis.Table
     since_us: int | None = None
     until_us: int | None = None
 
@@ -79,7 +83,8 @@ def population(
     persons = read.group_by("person_id").aggregate(
         first_us=read.occurred_us.min(), last_us=read.occurred_us.max(), n_events=read.count()
     )
-    return Population(engine, purpose, read, persons, kept, since_us, until_us)
+    refused = held.select("person_id").distinct()
+    return Population(engine, purpose, read, persons, kept, refused, since_us, until_us)
 
 
 def _day(instant_us: int) -> date:
