@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def load(path: Path, kind: str, source: Path, *, mapping: Path | None, force: bo
     before = stores.lake.n_rows("events")
     rules = read_mapping(mapping) if mapping else None
     with consuming(stores) as watch:
+        gc.disable()  # rows are many small objects without cycles
         with stores.log.writer(PARTITION) as writer:
             report = run_import(
                 kind,
@@ -41,6 +43,7 @@ def load(path: Path, kind: str, source: Path, *, mapping: Path | None, force: bo
                 force=force,
                 on_progress=lambda name, done, total: advance(f"Reading {name}", done, total),
             )
+        gc.enable()
         _journey_for(kind, stores.path)
         settle(stores, advance, watch=watch)
     added = stores.lake.n_rows("events") - before

@@ -3,6 +3,7 @@ event is in the lake."""
 
 from __future__ import annotations
 
+import gc
 import shutil
 import socket
 import time
@@ -88,6 +89,7 @@ def _fill(plan: Plan, serving: Serving, write_key: str, advance: Advance) -> Bui
     (plan.folder / "journey.toml").write_text(journey_toml(), encoding="utf-8")
     town = Town(seed=plan.seed, n_persons=plan.n_persons)
     began = time.monotonic()
+    gc.disable()  # a life is many small objects without cycles
     report = send(
         town,
         serving.address,
@@ -95,6 +97,7 @@ def _fill(plan: Plan, serving: Serving, write_key: str, advance: Advance) -> Bui
         truth=plan.folder / "truth",
         on_progress=lambda done, total: advance("town", done, total),
     )
+    gc.enable()
     sent = time.monotonic()
     stores = Stores(plan.folder)
     settle(stores, advance, watch=serving.watch)

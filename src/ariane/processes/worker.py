@@ -6,6 +6,7 @@ A worker ends on SIGTERM after the transaction it is in, and with its supervisor
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from ariane.store import Stores
 
 IDLE_S = 0.05
 SWEEP_EVERY_S = 60.0
+COLLECT_EVERY_S = 30.0
 SHARE_OF_WAITING = 2.0
 """A commit that took one second is followed by up to two of gathering: many small commits would only be joined again."""
 _PR_SET_PDEATHSIG = 1
@@ -52,8 +54,14 @@ def _follow(path: Path, role: str, step: Callable[[Stores], int], idle_s: float)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stores = Stores(path)
+    # A batch makes a million small objects without a cycle among them; looking for cycles took four tenths of the time.
+    gc.disable()
+    collected_at = time.monotonic()
     with stores.only(role):
         while not stopping:
+            if time.monotonic() - collected_at > COLLECT_EVERY_S:
+                gc.collect()
+                collected_at = time.monotonic()
             try:
                 worked = step(stores)
             except Transient as error:
