@@ -12,7 +12,7 @@ import ibis
 import msgspec
 import pyarrow as pa
 
-from ariane import attribution, identity, ingest, journeys, predict, segments, voice
+from ariane import attribution, identity, ingest, journeys, measure, predict, segments, voice
 from ariane.errors import InputError
 from ariane.identity import steering
 from ariane.model import Event, Identifier, Purpose, event_id_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ACTOR = "python"
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decided(msgspec.Struct, frozen=True):
     """What somebody decided about two identifiers, as it was written to the log. It holds once the stream has it."""
 
     event_id: str
@@ -108,15 +108,15 @@ class Persons:
             permit = self._ws.permit(purpose, actor)
             return identity.explain(conn, permit, self.identifier(a), self.identifier(b))
 
-    def merge(self, a: Identifier | str, b: Identifier | str, *, actor: str, reason: str) -> Decision:
+    def merge(self, a: Identifier | str, b: Identifier | str, *, actor: str, reason: str) -> Decided:
         """Decide that two identifiers are one person's."""
         return self._decide(steering.merge_event, a, b, actor, reason)
 
-    def split(self, a: Identifier | str, b: Identifier | str, *, actor: str, reason: str) -> Decision:
+    def split(self, a: Identifier | str, b: Identifier | str, *, actor: str, reason: str) -> Decided:
         """Decide that two identifiers are never one person's, whatever ties them."""
         return self._decide(steering.split_event, a, b, actor, reason)
 
-    def retract(self, a: Identifier | str, b: Identifier | str, *, rule: str = "", actor: str, reason: str) -> Decision:
+    def retract(self, a: Identifier | str, b: Identifier | str, *, rule: str = "", actor: str, reason: str) -> Decided:
         """Decide that the evidence between two identifiers counts no more, under one rule or under all."""
         return self._decide(steering.retract_event, a, b, actor, reason, rule=rule)
 
@@ -151,7 +151,7 @@ class Persons:
         actor: str,
         reason: str,
         **more: str,
-    ) -> Decision:
+    ) -> Decided:
         """Write a decision to the log. NotFound when an identifier was never seen, InputError without actor or reason.
 
         It is an event like any other, so that a rebuild decides the same again.
@@ -177,7 +177,7 @@ class Persons:
         self._ws.write([ingest.encode(record)])
         event_id = event_id_of(record.source, record.message_id)
         rule = more.get("rule", "")
-        return Decision(event_id, payload["event"], one, other, rule, actor, reason, now_us)
+        return Decided(event_id, payload["event"], one, other, rule, actor, reason, now_us)
 
 
 class Journeys:
@@ -299,6 +299,17 @@ class Predict:
     def score(self, *, horizon_days: int = 90, **narrowed: Any) -> Result:
         """For each person who bought, whether they still will and how often soon (`predict.score`)."""
         return predict.score(self._ws.population(**narrowed), horizon_days=horizon_days)
+
+
+class Measure:
+    """What actions changed."""
+
+    def __init__(self, workspace: Opened) -> None:
+        self._ws = workspace
+
+    def effect(self, experiment: str, *, outcome: str = "Order Completed", **narrowed: Any) -> Result:
+        """Those acted on beside those held out of the same decision (`measure.effect`). `value` holds the Effect."""
+        return measure.effect(self._ws.population(**narrowed), experiment, outcome=outcome)
 
 
 def with_instants(rows: pa.Table) -> pa.Table:

@@ -15,14 +15,14 @@ from ariane.model import Purpose
 from ariane.opened import Extent, Instant, Opened, iso, to_us
 from ariane.relations import NAMES, relation
 from ariane.result import Result
-from ariane.rooms import Attribution, Decision, Journeys, Persons, Predict, Segments, Voice
+from ariane.rooms import Attribution, Decided, Journeys, Measure, Persons, Predict, Segments, Voice
 
 if TYPE_CHECKING:
     import ibis
 
-    from ariane.decide import Decision as NextBestAction
+    from ariane.decide import Decision
 
-__all__ = ["NAMES", "Decision", "Extent", "Instant", "Workspace", "iso", "to_us"]
+__all__ = ["NAMES", "Decided", "Extent", "Instant", "Workspace", "iso", "to_us"]
 
 
 class Workspace(Opened):
@@ -58,13 +58,17 @@ class Workspace(Opened):
     def predict(self) -> Predict:
         return Predict(self)
 
+    @property
+    def measure(self) -> Measure:
+        return Measure(self)
+
     def relation(self, name: str, purpose: Purpose = "measurement") -> ibis.Table:
         """A relation (docs/sql.md) as an Ibis expression. InputError for a name there is none of."""
         if name not in NAMES:
             raise InputError(f"There is no relation '{name[:80]}'.", allowed=", ".join(NAMES))
         return relation(name, self.population(purpose), self.journey())
 
-    def decide(self, person: str, *, at: Instant = None) -> NextBestAction:
+    def decide(self, person: str, *, at: Instant = None) -> Decision:
         """The next best action for one person as of an instant (their last event unless given), and why; nothing is
         recorded. Actions come from the workspace's `actions.toml`, or the ones Ariane brings."""
         from ariane import decide
@@ -72,6 +76,7 @@ class Workspace(Opened):
         thread = self.people.person(person)
         now_us = to_us(at)
         file = self.path / "actions.toml"
+        self.refresh()
         return decide.decide(
             self.engine,
             thread.person_id,

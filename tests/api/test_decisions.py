@@ -109,3 +109,11 @@ def test_while_another_process_writes_the_decision_waits_and_then_says_so(
         answer = client.post("/api/people/merge", {"a": A, "b": B, **WHO})
         assert problem(answer)[:2] == (409, "conflict")
     assert client.post("/api/people/merge", {"a": A, "b": B, **WHO}).status_code == 200
+
+
+def test_the_next_best_action_and_its_effect_are_asked_of_the_workspace(town: Workspace) -> None:
+    decision = town.decide("user_id:buyer-1")
+    assert decision == town.decide(town.people.person("email:buyer-1@example.org").person_id)
+    assert decision.why and all(one.conditions for one in decision.why)
+    assert [row["arm"] for row in town.measure.effect("delivery_apology").to_dicts()] == ["act", "holdout"]
+    assert [row["frequency"] for row in town.predict.score().to_dicts()] == [0] * 14

@@ -11,7 +11,7 @@ from ariane.api.endpoint import Endpoint, Limit, Offset, Text
 from ariane.errors import InputError
 from ariane.identity.threads import Found, Thread, Tie, words
 from ariane.model import Identifier, Purpose
-from ariane.workspace import Decision, Workspace, iso
+from ariane.workspace import Decided, Workspace, iso
 
 ACTOR = "api"
 Rule = Literal["", "manual", "login", "observed", "weak"]
@@ -147,15 +147,15 @@ class TieDecided(msgspec.Struct, frozen=True):
     rule: Rule = ""
 
 
-def merge(workspace: Workspace, asked: PairDecided) -> Decision:
+def merge(workspace: Workspace, asked: PairDecided) -> Decided:
     return workspace.people.merge(asked.a, asked.b, actor=asked.actor, reason=asked.reason)
 
 
-def split(workspace: Workspace, asked: PairDecided) -> Decision:
+def split(workspace: Workspace, asked: PairDecided) -> Decided:
     return workspace.people.split(asked.a, asked.b, actor=asked.actor, reason=asked.reason)
 
 
-def retract(workspace: Workspace, asked: TieDecided) -> Decision:
+def retract(workspace: Workspace, asked: TieDecided) -> Decided:
     return workspace.people.retract(asked.a, asked.b, rule=asked.rule, actor=asked.actor, reason=asked.reason)
 
 
