@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Literal
 
 import msgspec
 
 from ariane.console import shapes
-from ariane.console.told import Kpi
+from ariane.console.asked import Period
+from ariane.console.told import Kpi, Week
 from ariane.console.tongue import Tongue
 from ariane.console.words import N_
-from ariane.model import Interval
+from ariane.model import DAY, Interval
 
 Form = Literal["number", "percent", "signed"]
 MINIMUM = 5
@@ -52,14 +54,23 @@ LOOKS = {
 }
 
 
-def of_kpis(tongue: Tongue, kpis: Iterable[Kpi]) -> list[Figure]:
+def full_weeks(weeks: Sequence[Week], period: Period) -> list[Week]:
+    """The weeks that lie whole in the period: a week cut short would look like a fall."""
+    if period.since_us is None or period.until_us is None:
+        return list(weeks)
+    first, last = period.since_us // DAY, period.until_us // DAY
+    days = [(week, (week.from_on - date(1970, 1, 1)).days) for week in weeks]
+    return [week for week, day in days if first <= day and day + 7 <= last]
+
+
+def of_kpis(tongue: Tongue, kpis: Iterable[Kpi], period: Period) -> list[Figure]:
     """Tiles of a map's figures. What nobody was asked is left out."""
     found = []
     for kpi in kpis:
         look = LOOKS.get(kpi.key)
         if look is None or (kpi.now.n == 0 and (kpi.before is None or kpi.before.n == 0)):
             continue
-        weekly = [week.value if week.n >= MINIMUM else None for week in kpi.weekly]
+        weekly = [week.value if week.n >= MINIMUM else None for week in full_weeks(kpi.weekly, period)]
         found.append(figure(tongue, kpi.key, look, kpi.now, kpi.before, weekly, kpi.distinguishable))
     return found
 

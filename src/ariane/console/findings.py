@@ -130,7 +130,10 @@ def _card(desk: Desk, asked: Asked, finding: Finding) -> Card:
 
 
 def slice_name(tongue: Tongue, slice_: dict[str, str]) -> str:
-    said = [f"{names.column(tongue, column)}: {names.value(tongue, column, value)}" for column, value in slice_.items()]
+    said = [
+        names.pair(tongue, names.column(tongue, column), names.value(tongue, column, value))
+        for column, value in slice_.items()
+    ]
     return " · ".join(said) if said else tongue._("Everyone")
 
 

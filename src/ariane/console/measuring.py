@@ -77,6 +77,7 @@ def _had_before(desk: Desk, asked: Asked) -> bool:
 def tiles(desk: Desk, asked: Asked, measured: Measured) -> list[figures.Figure]:
     """Persons, then the journey's own figures."""
     tongue = desk.tongue(asked.lang)
+    period = reading.period_of(desk, asked)
     weeks = next((kpi.weekly for kpi in measured.map.kpis if kpi.key == "conversion"), ())
     look = figures.Look(
         N_("Persons"),
@@ -86,10 +87,15 @@ def tiles(desk: Desk, asked: Asked, measured: Measured) -> list[figures.Figure]:
     before = None
     if measured.n_persons_before is not None:
         before = Interval(float(measured.n_persons_before), None, None, measured.n_persons_before)
-    said = figures.figure(tongue, "persons", look, known, before, [float(week.n) for week in weeks], None)
+    said = figures.figure(
+        tongue, "persons", look, known, before, [float(week.n) for week in figures.full_weeks(weeks, period)], None
+    )
     identified = tongue.n_("%(n)s identified", "%(n)s identified", measured.n_identified)
     value = tongue.number(measured.n_persons)  # a count is told however small
-    return [msgspec.structs.replace(said, value=value, basis=identified), *figures.of_kpis(tongue, measured.map.kpis)]
+    return [
+        msgspec.structs.replace(said, value=value, basis=identified),
+        *figures.of_kpis(tongue, measured.map.kpis, period),
+    ]
 
 
 class Quiet(msgspec.Struct, frozen=True):

@@ -111,6 +111,15 @@ def value(tongue: Tongue, column_key: str, key: str) -> str:
     return tongue._(VALUE_NAMES[key]) if key in VALUE_NAMES else short(key)
 
 
+def pair(tongue: Tongue, name: str, said: str) -> str:
+    """A name and its value, with the colon of the language.
+
+    >>> pair(Tongue("fr"), "Motif", "retard")
+    'Motif\\xa0: retard'
+    """
+    return tongue._("%(name)s: %(value)s", name=name, value=said)
+
+
 def short(written: str, most: int = 60) -> str:
     """A text of the data's own, cut to what a label can hold."""
     return written if len(written) <= most else written[: most - 1] + "…"

@@ -114,7 +114,7 @@ def choices(desk: Desk, asked: Asked, *, with_segment: bool = True) -> Choices:
         listed = [Option("", tongue._("Everyone"), not asked.segment)]
         for column, values in segment_values(desk).items():
             for value in values:
-                said = f"{names.column(tongue, column)}: {names.value(tongue, column, value)}"
+                said = names.pair(tongue, names.column(tongue, column), names.value(tongue, column, value))
                 listed.append(Option(f"{column}:{value}", said, asked.segment == f"{column}:{value}"))
         if asked.segment and not any(option.chosen for option in listed):
             listed.append(Option(asked.segment, asked.segment, True))
@@ -138,7 +138,7 @@ def segment_name(desk: Desk, asked: Asked) -> str:
     if not asked.segment:
         return tongue._("Everyone")
     column, _, value = asked.segment.partition(":")
-    return f"{names.column(tongue, column)}: {names.value(tongue, column, value)}"
+    return names.pair(tongue, names.column(tongue, column), names.value(tongue, column, value))
 
 
 def range_name(desk: Desk, asked: Asked) -> str:

@@ -140,7 +140,7 @@ class Tongue(msgspec.Struct, frozen=True):
         """The largest unit that fits, with at most two digits that mean something.
 
         >>> Tongue("en").duration(93 * SECOND), Tongue("fr").duration(2.5 * DAY), Tongue("en").duration(0)
-        ('1.6 min', '2,5 j', '0 s')
+        ('1.6\\xa0min', '2,5\\xa0j', '0\\xa0s')
         """
         if micros is None:
             return NONE

@@ -218,7 +218,7 @@ def _delights(desk: Desk, asked: Asked, folder: Path, steps: dict[str, StepView]
         rows.append(
             Compared(
                 _step(desk, asked, planted["step"]),
-                f"{names.column(tongue, planted['slice_property'])}: {planted['slice_value']}",
+                findings.slice_name(tongue, {planted["slice_property"]: planted["slice_value"]}),
                 tongue.signed(planted["size"]),
                 _emotion(desk, asked, step),
                 "good" if step and "delight" in step.marks else "",
