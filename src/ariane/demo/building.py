@@ -75,7 +75,8 @@ def build(plan: Plan, *, already: bool, advance: Advance = _silently) -> tuple[S
         settings.create(plan.folder, "Maison Dédale")
     config = settings.load(plan.folder)
     serving = Serving(plan.folder.resolve(), config.host, plan.port or _free_from(config.host, DEFAULT_PORT))
-    serving.start()
+    # A console would compute its screens anew for every part of the history that arrives.
+    serving.start(later=() if already else ("console",))
     if already:
         return serving, Built()
     try:
@@ -102,6 +103,7 @@ def _fill(plan: Plan, serving: Serving, write_key: str, advance: Advance) -> Bui
     stores = Stores(plan.folder)
     settle(stores, advance, watch=serving.watch)
     stores.close()
+    serving.start_late()
     (plan.folder / MARK).write_bytes(msgspec.json.encode({"n_persons": plan.n_persons, "seed": plan.seed}))
     return Built(n_sent=report.n_events, send_s=sent - began, settle_s=time.monotonic() - sent)
 

@@ -23,6 +23,8 @@ from ariane.settings import Settings
 from ariane.store import Stores, schema_of
 
 BATCH_BYTES = 64 << 20
+FAR_BEHIND_BYTES = 8 << 20
+CATCHING_UP_S = 60.0
 PREFIXES = ("prop_", "ctx_")
 _text = msgspec.json.Encoder(order=None).encode
 
@@ -143,15 +145,28 @@ def retire(stores: Stores) -> None:
 
 
 def gather(stores: Stores, *, for_s: float, quiet_s: float = 0.3) -> None:
-    """Let events gather for `for_s`, or until the stream has stood still for `quiet_s`."""
-    until = time.monotonic() + for_s
-    last: dict[str, int] = {}
-    moved_at = time.monotonic()
-    while (now := time.monotonic()) < until:
-        with stores.state.read() as conn:
-            taken = stores.state.offsets(conn, CONSUMER)
-        if taken != last:
-            last, moved_at = taken, now
-        if now - moved_at > quiet_s:
+    """Let events gather for `for_s`, or until the stream has stood still for `quiet_s`.
+
+    While the log is far ahead nobody waits for the newest event: then a whole batch gathers, for up to a minute.
+    """
+    began = moved_at = time.monotonic()
+    last = 0
+    while True:
+        ready, behind = _ahead(stores)
+        now = time.monotonic()
+        if ready != last:
+            last, moved_at = ready, now
+        catching_up = behind >= FAR_BEHIND_BYTES
+        patience_s, longest_s = (CATCHING_UP_S / 10, CATCHING_UP_S) if catching_up else (quiet_s, for_s)
+        if ready >= BATCH_BYTES or now - moved_at > patience_s or now - began >= longest_s:
             return
         time.sleep(0.1)
+
+
+def _ahead(stores: Stores) -> tuple[int, int]:
+    """Bytes that the stream has passed and the lake has not, and bytes that the log holds and the lake does not."""
+    with stores.state.read() as conn:
+        taken = stores.state.offsets(conn, CONSUMER)
+    done = {partition: stores.lake.progress("events", partition) for partition in stores.log.partitions()}
+    ready = sum(taken.get(partition, 0) - offset for partition, offset in done.items())
+    return ready, sum(stores.log.end(partition) - offset for partition, offset in done.items())

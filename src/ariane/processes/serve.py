@@ -46,10 +46,10 @@ class Serving:
     def address(self) -> str:
         return f"http://{'127.0.0.1' if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"
 
-    def start(self, timeout_s: float = 60.0) -> None:
-        """Start everything. Conflict when the port is taken, Transient when the front door does not answer in time."""
+    def start(self, timeout_s: float = 60.0, *, later: Sequence[str] = ()) -> None:
+        """Start everything (but the roles of `later`, which `start_late` starts). Conflict when the port is taken, Transient when the front door does not answer in time."""
         _refuse_taken(self.host, self.port)
-        self.workers.start()
+        self.workers.start(later=later)
         until = time.monotonic() + timeout_s
         while not self.answers():
             self.workers.watch()
@@ -57,6 +57,9 @@ class Serving:
                 self.stop()
                 raise Transient(f"The collector did not answer on {self.address}.", next_step="See the messages above.")
             time.sleep(0.05)
+
+    def start_late(self) -> None:
+        self.workers.start_late()
 
     def answers(self, path: str = "/healthz") -> bool:
         """Whether the front door answers `path` with 200."""

@@ -34,9 +34,16 @@ class Supervisor:
         self.stopping = False
         self._deaths: dict[str, list[float]] = {role: [] for role in roles}
 
-    def start(self) -> None:
+    def start(self, *, later: Sequence[str] = ()) -> None:
+        """Start every role but those of `later`, which `start_late` starts."""
         for role in self.roles:
-            self._spawn(role)
+            if role not in later:
+                self._spawn(role)
+
+    def start_late(self) -> None:
+        for role in self.roles:
+            if role not in self.children:
+                self._spawn(role)
 
     def _spawn(self, role: str) -> None:
         command = [sys.executable, "-m", "ariane.processes.worker", role, str(self.path)]
