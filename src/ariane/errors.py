@@ -10,8 +10,8 @@ from __future__ import annotations
 class ArianeError(Exception):
     """Any failure Ariane reports on purpose. `code` is stable: API clients and scripts may rely on it.
 
-    >>> InputError("Unknown stage 'after'.", where="journey.toml:12", allowed="before, loyalty", next_step="Fix the file.")
-    InputError("journey.toml:12: Unknown stage 'after'. Allowed: before, loyalty. Fix the file.")
+    >>> InputError("Unknown stage 'after'.", where="journey.toml:12", allowed="before, loyalty", next_step="Fix it.")
+    InputError("journey.toml:12: Unknown stage 'after'. Allowed: before, loyalty. Fix it.")
     """
 
     code = "error"

@@ -28,7 +28,7 @@ def relation(name: str, population: Population, journey: Journey) -> ibis.Table:
     return _BUILDERS[name](population, journey)
 
 
-@ibis.udf.scalar.builtin
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
 def make_timestamp(instant_us: int) -> datetime:  # type: ignore[empty-body]
     """DuckDB's own: microseconds since 1970 to an instant in UTC."""
 

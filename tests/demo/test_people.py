@@ -23,7 +23,7 @@ def _names(event: dict) -> list[Name]:
     return [(kind, value) for kind, value in named if value]
 
 
-def _names_a_visit(event: dict[str, Any], name: Name) -> bool:
+def _names_a_visit(event: dict[str, dict[str, object]], name: Name) -> bool:
     return name[0] == "cookie" and event["context"]["channel"] in ("store", "call_centre")
 
 

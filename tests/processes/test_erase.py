@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from ariane import identity
 from ariane.consent import permit
 from ariane.errors import Conflict, NotFound
 from ariane.processes import erase
-from ariane.processes import erase as erasing
 from ariane.store import Stores
 from tests.processes.living import answers, deliver, process, town_events, workspace
 
@@ -74,14 +74,11 @@ def test_an_erasure_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
     def cut(*_: object) -> None:
         raise KeyboardInterrupt
 
-    from ariane.processes import erase as _  # noqa: F401
-    import sys
-
-    module = sys.modules["ariane.processes.erase"]
+    module = import_module("ariane.processes.erase")
     with monkeypatch.context() as patched:
         patched.setattr(module, "_rewrite_lake", cut)
         with pytest.raises(KeyboardInterrupt):
-            erasing(stores, keys)
+            erase(stores, keys)
     erase(stores, ())
     assert files_with(stores.path, MARKERS) == []
     stores.close()

@@ -1,7 +1,7 @@
 """The `ariane` command: one file a command, loaded when it is called. Every command takes `--workspace` and `--json`.
 
-With `--json` standard output holds one JSON document and nothing else; progress goes to standard error. It exits with 0,
-with 1 when a request failed, with 2 when it was called wrongly.
+With `--json` standard output holds one JSON document and nothing else; progress goes to standard error. It exits with
+0, with 1 when a request failed, with 2 when it was called wrongly.
 """
 
 from __future__ import annotations

@@ -98,13 +98,21 @@ def paths(path: Path, as_json: bool, limit: int, loops: bool, narrowed: dict[str
         emit({"paths": rows, "n_held_back": found.n_held_back})
         return
     shown = [
-        [row["from_step"], row["to_step"], f"{row['n']:,}", f"{row['n_persons']:,}", duration(row["median_wait_s"]), duration(row["p95_wait_s"])]
+        [
+            row["from_step"], row["to_step"], f"{row['n']:,}", f"{row['n_persons']:,}",
+            duration(row["median_wait_s"]), duration(row["p95_wait_s"]),
+        ]
         for row in rows[:limit]
     ]  # fmt: skip
     show(["from", "to", "times", "persons", "median wait", "95 % within"], shown, numeric=("times", "persons"))
     if len(rows) > limit:
         rest = sum(row["n"] for row in rows[limit:])
         click.echo(f"others: {len(rows) - limit} transitions, {rest:,} times")
+
+
+def _whom(slice: dict[str, str]) -> str:
+    named = (f"{name.removeprefix('prop_').removeprefix('ctx_')} {value}" for name, value in slice.items())
+    return ", ".join(named) or "everybody"
 
 
 @click.command()
@@ -125,7 +133,7 @@ def friction(path: Path, as_json: bool, narrowed: dict[str, Any]) -> None:
     rows = [
         [
             one.detector, one.step + (f" → {one.to_step}" if one.to_step != one.step else ""),
-            ", ".join(f"{name.removeprefix('prop_').removeprefix('ctx_')} {value}" for name, value in one.slice.items()) or "everybody",
+            _whom(one.slice),
             f"{one.began_on} – {one.ended_on}", share(one.rate), share(one.baseline), f"{one.n_persons:,}",
         ]
         for one in found

@@ -18,8 +18,8 @@ from ariane.model import PURPOSES, Purpose
 @click.option("--purpose", type=click.Choice(PURPOSES), default="service", help="Why the person is read.")
 @workspace_option
 def person(path: Path, as_json: bool, identifier: str, why: str | None, limit: int, purpose: Purpose) -> None:
-    """Show the person who goes by KIND:VALUE, such as email:ana@example.org, or by their id: identifiers, newest events,
-    and why these are one person."""
+    """Show the person who goes by KIND:VALUE, such as email:ana@example.org, or by their id: identifiers, newest
+    events, and why these are one person."""
     import ariane
     from ariane.identity.threads import words
 

@@ -15,7 +15,7 @@ from ariane.cli.options import emit, narrowing, show, workspace_option
 @narrowing
 @workspace_option
 def score(path: Path, as_json: bool, limit: int, narrowed: dict[str, Any]) -> None:
-    """Expected purchases of each person in the next 90 days, and the chance they are still active. Predicted, not known."""
+    """Expected purchases of each person in the next 90 days, and how likely they are still active. Predicted."""
     import ariane
 
     with ariane.open(path) as ws:

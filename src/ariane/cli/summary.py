@@ -60,8 +60,9 @@ def write(found: dict[str, Any], address: str | None) -> None:
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     kinds, kpis = found["n_by_kind"], found["kpis"]
+    machines, cookies = f"{kinds.get('device', 0):,}", f"{kinds.get('cookie', 0):,}"
     lines = [
-        ("persons", f"{found['n_persons']:,} tied from {kinds.get('device', 0):,} devices and {kinds.get('cookie', 0):,} cookies"),
+        ("persons", f"{found['n_persons']:,} tied from {machines} devices and {cookies} cookies"),
         ("events", f"{found['n_events']:,} on {len(found['channels'])} channels"),
         ("held back", f"{found['n_held_back']:,} persons refuse to be measured: counted, never read"),
     ]  # fmt: skip

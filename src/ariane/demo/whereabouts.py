@@ -67,7 +67,8 @@ class Whereabouts:
         )
 
     def _cookie(self, device: Device, t: float, private: bool) -> str:
-        """A stranger keeps the one browser they have. Others have several a machine; Safari forgets after seven days, others are cleared, a private window at once."""
+        """A stranger keeps the one browser they have. Others have several a machine: Safari forgets after seven days,
+        others are cleared, a private window at once."""
         if self._person.is_stranger:
             return self._lasting("cookie", device.device_id, 0)
         if private:

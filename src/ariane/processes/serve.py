@@ -47,7 +47,8 @@ class Serving:
         return f"http://{'127.0.0.1' if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"
 
     def start(self, timeout_s: float = 60.0, *, later: Sequence[str] = ()) -> None:
-        """Start everything (but the roles of `later`, which `start_late` starts). Conflict when the port is taken, Transient when the front door does not answer in time."""
+        """Start everything but the roles of `later`, which `start_late` starts. Conflict when the port is taken,
+        Transient when the front door does not answer in time."""
         _refuse_taken(self.host, self.port)
         self.workers.start(later=later)
         until = time.monotonic() + timeout_s

@@ -21,7 +21,7 @@ IDLE_S = 0.05
 SWEEP_EVERY_S = 60.0
 COLLECT_EVERY_S = 30.0
 SHARE_OF_WAITING = 2.0
-"""A commit that took one second is followed by up to two of gathering: many small commits would only be joined again."""
+"""A commit that took one second is followed by up to two of gathering: many small ones would only be joined again."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -107,6 +107,7 @@ def collector(path: Path) -> None:
     """The front door: ingest on its own path, everything else passed to the console."""
     from granian import Granian
     from granian.constants import Interfaces
+    from granian.log import LogLevels
 
     settings = Stores(path).settings
     Granian(
@@ -116,7 +117,7 @@ def collector(path: Path) -> None:
         port=int(os.environ.get("ARIANE_BIND_PORT", settings.port)),
         interface=Interfaces.RSGI,
         workers=settings.collector_workers,
-        log_level="error",
+        log_level=LogLevels.error,
         websockets=False,
         respawn_failed_workers=True,
     ).serve()
@@ -125,6 +126,7 @@ def collector(path: Path) -> None:
 def console(path: Path) -> None:
     from granian import Granian
     from granian.constants import Interfaces
+    from granian.log import LogLevels
 
     Granian(
         "ariane.console.server:create",
@@ -133,7 +135,7 @@ def console(path: Path) -> None:
         port=int(os.environ["ARIANE_CONSOLE_PORT"]),
         interface=Interfaces.ASGI,
         workers=1,
-        log_level="error",
+        log_level=LogLevels.error,
         websockets=False,
     ).serve()
 

@@ -82,7 +82,9 @@ class DuckEngine:
         """Name the table's rows; an absent table is an empty one of the right shape."""
         files = frozenset(self.lake.files(name))
         if not files:
-            columns = ", ".join(f'CAST(NULL AS {_SQL_TYPES[field.type]}) AS "{field.name}"' for field in schema_of(name))
+            columns = ", ".join(
+                f'CAST(NULL AS {_SQL_TYPES[field.type]}) AS "{field.name}"' for field in schema_of(name)
+            )
             self._name(name, f"SELECT {columns} WHERE false")
         elif self.lake.n_rows(name) > self.resident_rows:
             self._name(name, f"SELECT * FROM {_reading(files)}")

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -66,20 +67,23 @@ class Lake:
         self._write(name, rows, "overwrite", (), progress)
 
     def _write(
-        self, name: str, rows: pa.Table, mode: str, partition_by: Sequence[str], progress: Mapping[str, int] | None
+        self,
+        name: str,
+        rows: pa.Table,
+        mode: Literal["append", "overwrite"],
+        partition_by: Sequence[str],
+        progress: Mapping[str, int] | None,
     ) -> None:
         transactions = [Transaction(consumer, offset) for consumer, offset in (progress or {}).items()]
+        options: dict[str, Any] = {
+            "schema_mode": "merge" if mode == "append" else "overwrite",
+            "partition_by": list(partition_by) or None,
+            "commit_properties": CommitProperties(app_transactions=transactions) if transactions else None,
+            "post_commithook_properties": QUIET,
+            "writer_properties": WRITER,
+        }
         try:
-            write_deltalake(
-                str(self.root / name),
-                rows,
-                mode=mode,  # type: ignore[arg-type]
-                schema_mode="merge" if mode == "append" else "overwrite",
-                partition_by=list(partition_by) or None,
-                commit_properties=CommitProperties(app_transactions=transactions) if transactions else None,
-                post_commithook_properties=QUIET,
-                writer_properties=WRITER,
-            )
+            write_deltalake(str(self.root / name), rows, mode=mode, **options)
         except OSError as error:
             raise Transient(f"The lake could not be written: {error}.", where=str(self.root / name)) from error
 

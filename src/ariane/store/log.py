@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 import os
 import re
-from itertools import pairwise
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec

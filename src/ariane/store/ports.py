@@ -1,6 +1,6 @@
 """The four narrow ports. Whatever keeps Ariane's data keeps it behind these, and passes one suite
-(tests/store/test_ports.py): segment files or a PostgreSQL table for Log, Delta for Table, SQLite or PostgreSQL for State,
-DuckDB or Spark Connect for Query (`Engine`, in engine.py).
+(tests/store/test_ports.py): segment files or a PostgreSQL table for Log, Delta for Table, SQLite or PostgreSQL for
+State, DuckDB or Spark Connect for Query (`Engine`, in engine.py).
 """
 
 from __future__ import annotations

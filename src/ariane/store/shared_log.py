@@ -12,6 +12,7 @@ from zlib import crc32
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from ariane.errors import Conflict, Transient
 
@@ -120,7 +121,7 @@ class TableWriter:
         if not held:
             self._conn.close()
             raise Conflict(f"Partition '{partition}' has a writer already.", where=str(engine.url.host))
-        missing = sa.dialects.postgresql.insert(_ends).values(partition=partition, start=0, end=0)
+        missing = postgresql.insert(_ends).values(partition=partition, start=0, end=0)
         self._conn.execute(missing.on_conflict_do_nothing())
         self._conn.commit()
 

@@ -1,7 +1,7 @@
 """The state: live facts in a transactional store. SQLite in the workspace, PostgreSQL when machines share it.
 
-Rooms declare their tables on `metadata` in their own files; what is here is how to open, read and write them. Everything
-in it is derived from the events and can be deleted and rebuilt.
+Rooms declare their tables on `metadata` in their own files; what is here is how to open, read and write them.
+Everything in it is derived from the events and can be deleted and rebuilt.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class State:
 
     def offsets(self, conn: sa.Connection, consumer: str) -> dict[str, int]:
         rows = conn.execute(sa.select(offsets.c.partition, offsets.c.offset).where(offsets.c.consumer == consumer))
-        return {partition: offset for partition, offset in rows}
+        return dict(rows.tuples())
 
     def commit_offset(self, conn: sa.Connection, consumer: str, partition: str, offset: int) -> None:
         upsert(conn, offsets, [{"consumer": consumer, "partition": partition, "offset": offset}], update=["offset"])
