@@ -73,6 +73,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     back: str
     drop: Lane
     wait: Lane
+    share: float
 
 
 class Spot(msgspec.Struct, frozen=True):
@@ -86,6 +87,7 @@ class Spot(msgspec.Struct, frozen=True):
     label: str = ""
     r: float = 0.0
     m: float = 0.0
+    rate: str = ""
     tone: str = "pos"
 
 
@@ -222,6 +224,7 @@ def _column(tongue: Tongue, asked: Asked, drawn: JourneyMap, index: int, finding
         back=names.text(step.backstage, asked.lang),
         drop=_drop(tongue, step, drawn, index),
         wait=_wait(tongue, step, drawn.minimum),
+        share=step.n_persons / max(1, max(one.n_persons for one in drawn.steps)),
     )
 
 
@@ -306,7 +309,7 @@ def _row(tongue: Tongue, asked: Asked, drawn: JourneyMap, index: int, key: str) 
     if key == "":
         label = tongue._("Not said")
     else:
-        label = names.value(tongue, drawn.rows_are, key)
+        label = names.value(tongue, drawn.rows_are, key).replace("+", "+\u200b")
     by_step = {step.key: next((cell for cell in step.cells if cell.row == key), None) for step in drawn.steps}
     spots = tuple(
         _spot(tongue, asked, drawn, place, step, cell, label)
@@ -328,24 +331,24 @@ def _spot(
     told = tongue.n_("%(n)s person", "%(n)s persons", cell.n_persons)
     if cell.rate is not None:
         told += " · " + tongue._("%(rate)s of the step before", rate=tongue.percent(cell.rate))
+    rate = tongue.percent(cell.rate) if cell.rate is not None else ""
     felt = cell.emotion.value
     if felt is None:
-        return Spot(
-            place + 2, "unknown", opens(asked, what), part(asked, what), told, f"{row}, {name}: {told}", _reach(cell)
-        )
+        said = f"{row}, {name}: {told}"
+        return Spot(place + 2, "unknown", opens(asked, what), part(asked, what), told, said, r=_reach(cell), rate=rate)
     emotion = tongue._("emotion %(value)s", value=tongue.signed(felt))
     bounds = tongue.interval(cell.emotion, "signed", 1)
-    title = f"{told} · {emotion}" + (f" ({bounds})" if bounds else "")
     return Spot(
         place + 2,
         "known",
         opens(asked, what),
         part(asked, what),
-        title,
+        f"{told} · {emotion}" + (f" ({bounds})" if bounds else ""),
         f"{row}, {name}: {told}, {emotion}",
-        _reach(cell),
-        min(1.0, abs(felt) / FULL),
-        "pos" if felt > 0 else "neg",
+        r=_reach(cell),
+        m=min(1.0, abs(felt) / FULL),
+        tone="pos" if felt > 0 else "neg",
+        rate=rate,
     )
 
 

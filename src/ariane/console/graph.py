@@ -13,13 +13,17 @@ import msgspec
 
 RING = 118.0
 STAGGER = 30.0
-MOST = 60
+MOST = 80
+ROOMY = 26  # identifiers that can all be labelled
+NAMED = 14  # those that are when there are more: the strongest
+ROOM = 30.0
+LEVELS = 3
 MARGIN = 62.0
 LEAST = (520.0, 260.0)
 
 
 class Node(msgspec.Struct, frozen=True):
-    """A drawn identifier."""
+    """A drawn identifier. `named`: there is room for its label."""
 
     x: float
     y: float
@@ -27,6 +31,7 @@ class Node(msgspec.Struct, frozen=True):
     key: str
     hub: bool
     off: bool
+    named: bool
     anchor: str
     label_x: float
     label_y: float
@@ -64,7 +69,11 @@ def picture(
     lines = [tie for tie in ties if tie[0] in held and tie[1] in held]
     children = _tree(shown, lines)
     places = _places(shown, children)
-    nodes = tuple(_node(key, places[key], key == shown[0], key in off) for key in shown)
+    roomy = len(shown) <= ROOMY
+    nodes = tuple(
+        _node(key, places[key], key == shown[0], key in off, roomy or (place < NAMED and places[key][3]))
+        for place, key in enumerate(shown)
+    )
     at = {node.key: node for node in nodes}
     links = tuple(Link(at[a].x, at[a].y, at[b].x, at[b].y, strong, not live) for a, b, strong, live in lines)
     left, right = _wide([node.x for node in nodes], MARGIN + 40, LEAST[0])
@@ -103,8 +112,8 @@ def _tree(keys: list[str], ties: list[tuple[str, str, bool, bool]]) -> dict[str,
     return children
 
 
-def _places(keys: list[str], children: dict[str, list[str]]) -> dict[str, tuple[float, float, float, float]]:
-    """(x, y, direction, depth) of each key."""
+def _places(keys: list[str], children: dict[str, list[str]]) -> dict[str, tuple[float, float, float, bool]]:
+    """(x, y, direction, whether nothing stands further out) of each key."""
     leaves: dict[str, float] = {}
 
     def weigh(key: str) -> float:
@@ -112,29 +121,32 @@ def _places(keys: list[str], children: dict[str, list[str]]) -> dict[str, tuple[
         return leaves[key]
 
     weigh(keys[0])
-    places = {keys[0]: (0.0, 0.0, 0.0, 0.0)}
+    places = {keys[0]: (0.0, 0.0, 0.0, True)}
 
-    def lay(key: str, start: float, width: float, depth: int) -> None:
-        at = start
-        crowded = width / max(1, len(children[key])) * RING * depth < 46
+    def lay(key: str, start: float, width: float, inner: float) -> None:
+        at, n = start, len(children[key])
+        ring = max(inner + RING, n * ROOM / LEVELS / width) if n > ROOMY else inner + RING
+        crowded = width / max(1, n) * ring < ROOM + 16
         for number, child in enumerate(children[key]):
             share = width * leaves[child] / leaves[key]
             direction = at + share / 2
-            radius = RING * depth + (STAGGER if crowded and number % 2 else 0.0)
-            places[child] = (radius * cos(direction) * 1.25, radius * sin(direction), direction, float(depth))
-            lay(child, at, share, depth + 1)
+            levels = LEVELS if n > ROOMY else 2
+            radius = ring + (STAGGER * (number % levels) if crowded else 0.0)
+            free = not children[child] and (not crowded or number % levels == levels - 1)
+            places[child] = (radius * cos(direction) * 1.25, radius * sin(direction), direction, free)
+            lay(child, at, share, radius)
             at += share
 
-    lay(keys[0], -pi / 2, 2 * pi, 1)
+    lay(keys[0], -pi / 2, 2 * pi, 0.0)
     return places
 
 
-def _node(key: str, place: tuple[float, float, float, float], hub: bool, off: bool) -> Node:
+def _node(key: str, place: tuple[float, float, float, bool], hub: bool, off: bool, named: bool) -> Node:
     x, y, direction, _ = place
     r = 19.0 if hub else 13.0
     if hub:
-        return Node(x, y, r, key, True, off, "middle", x, y + 34)
+        return Node(x, y, r, key, True, off, True, "middle", x, y + 34)
     side = cos(direction)
     if abs(side) < 0.35:
-        return Node(x, y, r, key, False, off, "middle", x, y + (27 if sin(direction) > 0 else -19))
-    return Node(x, y, r, key, False, off, "start" if side > 0 else "end", x + (18 if side > 0 else -18), y + 4)
+        return Node(x, y, r, key, False, off, named, "middle", x, y + (27 if sin(direction) > 0 else -19))
+    return Node(x, y, r, key, False, off, named, "start" if side > 0 else "end", x + (18 if side > 0 else -18), y + 4)

@@ -75,6 +75,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     line: tuple[str, ...] = ()
     band: tuple[str, ...] = ()
     dots: tuple[MiniDot, ...] = ()
+    columns: tuple[drawing.Column, ...] = ()
     findings: tuple[findings.Card, ...] = ()
     findings_sub: str = ""
     channels: tuple[ChannelShare, ...] = ()
@@ -125,6 +126,7 @@ def _screen(desk: Desk, asked: Asked) -> Overview:
         line=drawn.line if drawn else (),
         band=drawn.band if drawn else (),
         dots=_dots(drawn) if drawn else (),
+        columns=drawn.columns if drawn else (),
         findings=tuple(found[:TOP_FINDINGS]),
         findings_sub=tongue.n_("%(n)s finding in this period", "%(n)s findings in this period", len(found)),
         channels=_channels(desk, asked),

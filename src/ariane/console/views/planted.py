@@ -222,7 +222,7 @@ def _delights(desk: Desk, asked: Asked, folder: Path, steps: dict[str, StepView]
                 tongue.signed(planted["size"]),
                 _emotion(desk, asked, step),
                 "good" if step and "delight" in step.marks else "",
-                tongue._("marked as a delight")
+                tongue._("marked on the map")
                 if step and "delight" in step.marks
                 else tongue._("the step as a whole, all slices"),
             )
@@ -248,7 +248,7 @@ def _moments(desk: Desk, asked: Asked, folder: Path, steps: dict[str, StepView])
         if importance is not None and importance.value is not None:
             bounds = tongue.interval(importance, "number", 2)
             found = f"{tongue.number(importance.value, 2)} ({bounds}), n {tongue.number(importance.n)}"
-        said = tongue._("marked as a moment of truth") if marked else tongue._("not told from chance")
+        said = tongue._("marked on the map") if marked else tongue._("not told from chance")
         rows.append(
             Compared(
                 _step(desk, asked, planted["step"]),
