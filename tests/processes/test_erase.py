@@ -74,7 +74,7 @@ def test_an_erasure_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
     def cut(*_: object) -> None:
         raise KeyboardInterrupt
 
-    module = import_module("ariane.processes.erase")
+    module = import_module("ariane.processes.erasing")
     with monkeypatch.context() as patched:
         patched.setattr(module, "_rewrite_lake", cut)
         with pytest.raises(KeyboardInterrupt):

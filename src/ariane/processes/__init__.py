@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from ariane.face import face
 
 if TYPE_CHECKING:
-    from ariane.processes.catch_up import catch_up, lag, settle
-    from ariane.processes.erase import erase
-    from ariane.processes.rebuild import rebuild
-    from ariane.processes.serve import Serving, serve
+    from ariane.processes.erasing import erase
+    from ariane.processes.levelling import catch_up, lag, settle
+    from ariane.processes.rebuilding import rebuild
+    from ariane.processes.serving import Serving, serve
     from ariane.processes.supervisor import consuming
 
 __all__ = ["Serving", "catch_up", "consuming", "erase", "lag", "rebuild", "serve", "settle"]
@@ -22,13 +22,13 @@ __all__ = ["Serving", "catch_up", "consuming", "erase", "lag", "rebuild", "serve
 __getattr__ = face(
     __name__,
     {
-        "Serving": "serve",
-        "catch_up": "catch_up",
+        "Serving": "serving",
+        "catch_up": "levelling",
         "consuming": "supervisor",
-        "erase": "erase",
-        "lag": "catch_up",
-        "rebuild": "rebuild",
-        "serve": "serve",
-        "settle": "catch_up",
+        "erase": "erasing",
+        "lag": "levelling",
+        "rebuild": "rebuilding",
+        "serve": "serving",
+        "settle": "levelling",
     },
 )

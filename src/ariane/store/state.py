@@ -111,7 +111,7 @@ class State:
 
     def offsets(self, conn: sa.Connection, consumer: str) -> dict[str, int]:
         rows = conn.execute(sa.select(offsets.c.partition, offsets.c.offset).where(offsets.c.consumer == consumer))
-        return dict(rows.tuples().all())
+        return {row[0]: row[1] for row in rows}
 
     def commit_offset(self, conn: sa.Connection, consumer: str, partition: str, offset: int) -> None:
         upsert(conn, offsets, [{"consumer": consumer, "partition": partition, "offset": offset}], update=["offset"])

@@ -10,7 +10,7 @@ import msgspec
 
 from ariane.model import Event
 from ariane.processes import stream
-from ariane.processes.catch_up import Progress, catch_up
+from ariane.processes.levelling import Progress, catch_up
 from ariane.store import DuckEngine, Stores
 
 

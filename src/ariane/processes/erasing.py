@@ -20,8 +20,8 @@ from ariane.errors import InputError
 from ariane.identity import Rules, identify, rules_of
 from ariane.ingest import read
 from ariane.model import Event
-from ariane.processes.catch_up import Progress
-from ariane.processes.rebuild import event_of, rebuild
+from ariane.processes.levelling import Progress
+from ariane.processes.rebuilding import event_of, rebuild
 from ariane.store import Stores
 
 READ_BYTES = 8 << 20
