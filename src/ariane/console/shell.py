@@ -24,6 +24,7 @@ PEOPLE = Screen("/people", N_("People"), "users", "p")
 JOURNEYS = Screen("/journeys", N_("Journeys"), "route", "j")
 LIVE = Screen("/live", N_("Live events"), "activity", "l")
 PLANTED = Screen("/planted", N_("Found vs planted"), "target", "f")
+LANGUAGE_NAMES = {"en": "English", "fr": "Français"}
 SCREENS = (OVERVIEW, PEOPLE, JOURNEYS, LIVE, PLANTED)
 
 
@@ -81,7 +82,7 @@ def shell(desk: Desk, asked: Asked, title: str) -> Shell:
         ),
         home=asked.link("/"),
         other_language=other,
-        other_language_name={"en": "English", "fr": "Français"}[other],
+        other_language_name=LANGUAGE_NAMES[other],
         other_language_href=asked.link(lang=other),
         dark_href=asked.link(theme="dark"),
         light_href=asked.link(theme="light"),
