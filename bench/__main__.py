@@ -31,9 +31,10 @@ def main(asked: list[str]) -> int:
     if unknown:
         print(f"No bench named {', '.join(unknown)}. There are: {', '.join(names())}.", file=sys.stderr)
         return 2
-    machine, missed = describe(SCRATCH), 0
+    missed = 0
     for name in asked or names():
         print(f"{name} ...", file=sys.stderr, flush=True)
+        machine = describe(SCRATCH)
         module = importlib.import_module(f"bench.bench_{name}")
         rows: list[Row] = module.run()
         if not rows:

@@ -16,6 +16,7 @@ def describe(folder: Path) -> list[tuple[str, str]]:
         ("memory", f"{_memory_gib():.0f} GiB"),
         ("system", f"{platform.system()} {platform.release()}"),
         ("Python", platform.python_version()),
+        ("load before", f"{os.getloadavg()[0]:.1f} processes running, average of the last minute"),
         ("disk", f"{fsyncs_per_s(folder):,.0f} appends of 4 KiB a second, each followed by fdatasync"),
     ]
 
