@@ -92,7 +92,7 @@ def make(path: Path, fill: Callable[[Stores], None], name: str) -> Path:
 @pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small demo town with its truth."""
-    return make(tmp_path_factory.mktemp("console") / "town", lambda stores: log_demo(stores, 150), "Maison Dédale")
+    return make(tmp_path_factory.mktemp("console") / "town", lambda stores: log_demo(stores, 100), "Maison Dédale")
 
 
 @pytest.fixture(scope="session")

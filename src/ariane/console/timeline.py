@@ -13,6 +13,7 @@ from ariane.console.desk import Desk
 from ariane.model import Purpose
 
 PAGE = 40
+MOST = 20_000  # events in a sheet
 
 
 class Happening(msgspec.Struct, frozen=True):
@@ -30,7 +31,7 @@ class Day(msgspec.Struct, frozen=True):
     happenings: tuple[Happening, ...]
 
 
-def rows_of(desk: Desk, asked: Asked, person_id: str) -> tuple[list[dict[str, Any]], int]:
+def rows_of(desk: Desk, asked: Asked, person_id: str, *, most: int = PAGE) -> tuple[list[dict[str, Any]], int]:
     """A page of the person's events, the newest first, each with its step, and how many there are."""
     permit = faces.permit_of(desk, asked)
     purpose: Purpose = "service" if permit.purpose == "service" else "measurement"
@@ -47,7 +48,7 @@ def rows_of(desk: Desk, asked: Asked, person_id: str) -> tuple[list[dict[str, An
         events = events.filter(events.channel == channel) if channel else events
         counted = desk.engine.run(events.aggregate(n=events.count())).to_pylist()[0]["n"]
         newest = events.order_by([events.occurred_us.desc(), events.event_id.desc()])
-        page = newest.select(*happening.COLUMNS).limit(PAGE, offset=(asked.page - 1) * PAGE)
+        page = newest.select(*happening.COLUMNS).limit(most, offset=0 if most > PAGE else (asked.page - 1) * PAGE)
         rows = desk.engine.run(page).to_pylist()
         journey = reading.journey_of(desk)
         touches = journeys.touchpoints(about, journey) if journey.steps else None
@@ -58,7 +59,7 @@ def rows_of(desk: Desk, asked: Asked, person_id: str) -> tuple[list[dict[str, An
             }
         return [{**row, "step": steps.get(row["event_id"], "")} for row in rows], int(counted)
 
-    return desk.answer(("timeline", person_id, permit.purpose, channel, asked.page), compute)
+    return desk.answer(("timeline", person_id, permit.purpose, channel, asked.page, most), compute)
 
 
 def days(desk: Desk, asked: Asked, rows: list[dict[str, Any]]) -> tuple[Day, ...]:

@@ -15,6 +15,7 @@ from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.figures import Figure
 from ariane.console.reading import Choices
+from ariane.console.told import StepView
 from ariane.model import SECOND
 
 
@@ -153,52 +154,24 @@ def download_steps(request: Request) -> Response:
     asked = asking.read(request, desk.settings.language)
     drawn = measuring.measure(desk, asked).map
     header = (
-        "step",
-        "name",
-        "stage",
-        "n_persons",
-        "n_events",
-        "reach",
-        "reach_lo",
-        "reach_hi",
-        "emotion",
-        "emotion_lo",
-        "emotion_hi",
-        "n_heard",
-        "drop_off",
-        "drop_off_lo",
-        "drop_off_hi",
-        "n_drop_off",
-        "median_wait_s",
-        "p95_wait_s",
+        "step", "name", "stage", "n_persons", "n_events", "reach", "reach_lo", "reach_hi", "emotion", "emotion_lo",
+        "emotion_hi", "n_heard", "drop_off", "drop_off_lo", "drop_off_hi", "n_drop_off", "median_wait_s", "p95_wait_s",
         "marks",
-    )
+    )  # fmt: skip
     rows = (
-        (
-            s.key,
-            names.text(s.name, asked.lang),
-            s.stage,
-            s.n_persons,
-            s.n_events,
-            s.reach.value,
-            s.reach.lo,
-            s.reach.hi,
-            s.emotion.value,
-            s.emotion.lo,
-            s.emotion.hi,
-            s.emotion.n,
-            s.drop_off.value,
-            s.drop_off.lo,
-            s.drop_off.hi,
-            s.drop_off.n,
-            s.median_wait_s,
-            s.p95_wait_s,
-            " ".join(s.marks),
-        )
-        for s in drawn.steps
-        if s.n_persons >= drawn.minimum or s.n_persons == 0
+        _step_row(step, asked.lang) for step in drawn.steps if step.n_persons >= drawn.minimum or step.n_persons == 0
     )
     return sheets.sheet("journey-steps", header, rows)
+
+
+def _step_row(step: StepView, lang: str) -> tuple[object, ...]:
+    reach, emotion, left = step.reach, step.emotion, step.drop_off
+    return (
+        step.key, names.text(step.name, lang), step.stage, step.n_persons, step.n_events, reach.value, reach.lo,
+        reach.hi,
+        emotion.value, emotion.lo, emotion.hi, emotion.n, left.value, left.lo, left.hi, left.n, step.median_wait_s,
+        step.p95_wait_s, " ".join(step.marks),
+    )  # fmt: skip
 
 
 def download_touchpoints(request: Request) -> Response:

@@ -124,12 +124,7 @@ def _screen(desk: Desk, asked: Asked) -> PeopleScreen:
             "%(n)s persons objected to measurement: counted here, not listed",
             listed.n_held_back,
         ),
-        pages=Pages(
-            asked.page,
-            n_pages,
-            asked.link(page=asked.page - 1 if asked.page > 2 else None) if asked.page > 1 else "",
-            asked.link(page=asked.page + 1) if asked.page < n_pages else "",
-        ),
+        pages=pages_of(asked, n_pages),
         csv=asked.link("/people.csv", q=q, sort=asked.get("sort"), kind=_kind(asked)),
         hidden=tuple(
             (name, asked.get(name)) for name in ("lang", "theme", "reveal", "range", "segment") if asked.get(name)
@@ -144,6 +139,12 @@ def _screen(desk: Desk, asked: Asked) -> PeopleScreen:
             ),
         ),
     )
+
+
+def pages_of(asked: Asked, n_pages: int) -> Pages:
+    """The links to the pages before and after this one."""
+    before = asked.link(page=asked.page - 1 if asked.page > 2 else None) if asked.page > 1 else ""
+    return Pages(asked.page, n_pages, before, asked.link(page=asked.page + 1) if asked.page < n_pages else "")
 
 
 def _kind(asked: Asked) -> str | None:

@@ -13,8 +13,9 @@ from ariane.console import faces, graph, happening, masking, names, render, shee
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.told import Held, Thread, Tie
-from ariane.console.views.people import Pages
+from ariane.console.views.people import Pages, pages_of
 from ariane.console.words import N_
+from ariane.errors import NotFound
 from ariane.model import PURPOSES
 
 MOST_TIES = 80
@@ -152,12 +153,7 @@ def _screen(desk: Desk, asked: Asked, thread: Thread) -> PersonScreen:
         aliases=thread.aliases,
         chips=_chips(desk, asked, thread),
         days=timeline.days(desk, asked, rows),
-        pages=Pages(
-            asked.page,
-            n_pages,
-            asked.link(page=asked.page - 1 if asked.page > 2 else None) if asked.page > 1 else "",
-            asked.link(page=asked.page + 1) if asked.page < n_pages else "",
-        ),
+        pages=pages_of(asked, n_pages),
         n_shown=tongue.n_("%(n)s event", "%(n)s events", total),
         names=tuple(_name(desk, asked, held, clear) for held in thread.identifiers),
         evidence=tuple(_evidence(desk, asked, tie, clear) for tie in thread.edges[:MOST_TIES]),
@@ -318,59 +314,49 @@ def download(request: Request) -> Response:
     desk: Desk = request.app.state.desk
     asked = asking.read(request, desk.settings.language)
     thread = _thread(desk, asked, request.path_params["person_id"])
+    table = TABLES.get(request.path_params["table"])
+    if table is None:
+        raise NotFound("A person has no such table.", allowed=", ".join(TABLES))
+    return table(desk, asked, thread, f"{thread.person_id}-{request.path_params['table']}")
+
+
+def _sheet_of_identifiers(desk: Desk, asked: Asked, thread: Thread, name: str) -> Response:
     clear = faces.permit_of(desk, asked).purpose == "service"
-    table, name = request.path_params["table"], f"{thread.person_id}-{request.path_params['table']}"
-    if table == "identifiers":
-        return sheets.sheet(
-            name,
-            ("kind", "value", "status", "first_seen_at", "last_seen_at", "n_events"),
-            (
-                (
-                    h.kind,
-                    _label(h.kind, h.value, clear),
-                    h.status,
-                    sheets.instant(h.first_us),
-                    sheets.instant(h.last_us),
-                    h.n_events,
-                )
-                for h in thread.identifiers
-            ),
-        )
-    if table == "evidence":
-        return sheets.sheet(
-            name,
-            ("a_kind", "a", "b_kind", "b", "rule", "status", "source", "first_at", "last_at", "n_events"),
-            (
-                (
-                    t.a.kind,
-                    _label(t.a.kind, t.a.value, clear),
-                    t.b.kind,
-                    _label(t.b.kind, t.b.value, clear),
-                    t.rule,
-                    t.status,
-                    t.source,
-                    sheets.instant(t.first_us),
-                    sheets.instant(t.last_us),
-                    t.n_events,
-                )
-                for t in thread.edges
-            ),
-        )
-    if table != "timeline":
-        return Response(status_code=404)
-    tongue = desk.tongue(asked.lang)
-    rows, _ = timeline.rows_of(desk, asked, thread.person_id)
-    return sheets.sheet(
-        name,
-        ("occurred_at", "channel", "event", "step", "details"),
+    header = ("kind", "value", "status", "first_seen_at", "last_seen_at", "n_events")
+    rows = (
         (
-            (
-                sheets.instant(r["occurred_us"]),
-                r["channel"],
-                happening.headline(tongue, r),
-                r["step"],
-                happening.details(tongue, r),
-            )
-            for r in rows
-        ),
-    )
+            held.kind, _label(held.kind, held.value, clear), held.status,
+            sheets.instant(held.first_us), sheets.instant(held.last_us), held.n_events,
+        )
+        for held in thread.identifiers
+    )  # fmt: skip
+    return sheets.sheet(name, header, rows)
+
+
+def _sheet_of_evidence(desk: Desk, asked: Asked, thread: Thread, name: str) -> Response:
+    clear = faces.permit_of(desk, asked).purpose == "service"
+    header = ("a_kind", "a", "b_kind", "b", "rule", "status", "source", "first_at", "last_at", "n_events")
+    rows = (
+        (
+            tie.a.kind, _label(tie.a.kind, tie.a.value, clear), tie.b.kind, _label(tie.b.kind, tie.b.value, clear),
+            tie.rule, tie.status, tie.source, sheets.instant(tie.first_us), sheets.instant(tie.last_us), tie.n_events,
+        )
+        for tie in thread.edges
+    )  # fmt: skip
+    return sheets.sheet(name, header, rows)
+
+
+def _sheet_of_timeline(desk: Desk, asked: Asked, thread: Thread, name: str) -> Response:
+    tongue = desk.tongue(asked.lang)
+    found, _ = timeline.rows_of(desk, asked, thread.person_id, most=timeline.MOST)
+    rows = (
+        (
+            sheets.instant(row["occurred_us"]), row["channel"], happening.headline(tongue, row), row["step"],
+            happening.details(tongue, row),
+        )
+        for row in found
+    )  # fmt: skip
+    return sheets.sheet(name, ("occurred_at", "channel", "event", "step", "details"), rows)
+
+
+TABLES = {"identifiers": _sheet_of_identifiers, "evidence": _sheet_of_evidence, "timeline": _sheet_of_timeline}
