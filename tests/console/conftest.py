@@ -89,19 +89,19 @@ def make(path: Path, fill: Callable[[Stores], None], name: str) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small demo town with its truth."""
     return make(tmp_path_factory.mktemp("console") / "town", lambda stores: log_demo(stores, 100), "Maison Dédale")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace full of hostile strings, its own name among them."""
     return make(tmp_path_factory.mktemp("console") / "hostile", log_hostile, HOSTILE[0])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace nothing has happened in."""
     return make(tmp_path_factory.mktemp("console") / "empty", lambda _stores: None, "Nothing yet")
@@ -157,7 +157,7 @@ class Site:
         return page[1].split(",")[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def town_site(town: Path) -> Iterator[Site]:
     with serving(town) as address:
         site = Site(address, town)
@@ -165,7 +165,7 @@ def town_site(town: Path) -> Iterator[Site]:
         site.client.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hostile_site(hostile: Path) -> Iterator[Site]:
     with serving(hostile) as address:
         site = Site(address, hostile)
@@ -173,7 +173,7 @@ def hostile_site(hostile: Path) -> Iterator[Site]:
         site.client.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def empty_site(empty: Path) -> Iterator[Site]:
     with serving(empty) as address:
         site = Site(address, empty)

@@ -90,7 +90,7 @@ def test_the_map_is_walked_with_the_arrows_and_opened_with_enter(page: Any, town
     assert page.evaluate("document.getElementById('drawer').contains(document.activeElement)")
     page.keyboard.press("Escape")
     page.wait_for_selector("#drawer:popover-open", state="detached")
-    assert "open=" not in page.url
+    page.wait_for_function("() => !location.search.includes('open=')")
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == second
     assert not page.wrong
 
