@@ -1,6 +1,6 @@
-"""Events taken over HTTP. The events are those of the demo town (about 460 bytes of JSON each, consent included), encoded
-beforehand; the client is a process of its own on the same cores. An event counts when it was answered with 200, which
-happens after fdatasync.
+"""Events taken over HTTP. The events are those of the demo town (about 460 bytes of JSON each, consent included),
+encoded beforehand; the client is a process of its own on the same cores. An event counts when it was answered with
+200, which happens after fdatasync.
 
 Accepted: the collector alone, one worker; the same events are sent several times over, since the log keeps them all.
 End to end: collector, stream and lake run; the clock stops when every event is on disk, de-duplicated, tied to its
@@ -26,7 +26,8 @@ from ariane.demo import Town
 from ariane.processes import Serving, settle
 from ariane.store import Stores
 from bench.cpu import cpu_s
-from bench.load import Sent, encode, run as send
+from bench.load import Sent, encode
+from bench.load import run as send
 from bench.machine import fsyncs_per_s
 from bench.row import Row
 

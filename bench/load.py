@@ -54,9 +54,9 @@ def drive(host: str, port: int, requests: Sequence[bytes], *, connections: int, 
     began, worked = time.perf_counter(), time.process_time()
     with selectors.DefaultSelector() as ready:
         for _ in range(connections):
-            line = socket.create_connection((host, port))
-            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            _next(line, waiting, ready)
+            opened = socket.create_connection((host, port))
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _next(opened, waiting, ready)
         while ready.get_map():
             for key, _ in ready.select():
                 line = key.fileobj
