@@ -1,7 +1,8 @@
 """The journey map on a large lake (`workspace.journeys.map()`: persons, emotion, touchpoints, waits and drop-off of
 every step of the demo's journey, consent applied), beside one scan: DuckDB taking the minimum of each column that the
-map reads, from the same files. Each in a process of its own, one run to warm up and the median of three after it;
-nothing is held in memory between runs. `ARIANE_BENCH_EVENTS` sets the number of events.
+map reads, from the same files. Each in a process of its own, one run to warm up and the median of up to three after
+it, as many as begin within 90 s; nothing is held in memory between runs. `ARIANE_BENCH_EVENTS` sets the number of
+events.
 
 The crowd has the demo town's events, channels, shares and properties over 120 days, two identifiers a person, 4 %
 who refuse to be measured and 1 % programs; columns no analysis reads (raw JSON) are left empty. Checked: persons and

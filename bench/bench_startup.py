@@ -1,5 +1,5 @@
-"""Start-up of the command line, which everybody waits for at every command, and of the demo: the town built through HTTP
-until every event is in the lake and the summary is printed, the console not left running."""
+"""Start-up of the command line, which everybody waits for at every command, and of the demo: the town built through
+HTTP until every event is in the lake and the summary is printed, the console not left running."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import ariane
 from ariane import journeys
 
-
 LOADED = ("ariane.workspace", "ariane.journeys.session", "ariane.journeys.paths", "ibis.backends.duckdb")
 """Loaded at first use otherwise, and imports are not counted."""
 
