@@ -146,7 +146,7 @@ CHECKOUT_BREAKS = Friction(
     "Après un changement du prestataire, le paiement échoue dans la version 4.2 de l'application Android.",
 )  # fmt: skip
 ACTIVATION_RETURNS = Friction(
-    "activation-calls", "repeat_contact", "calls_support", "calls_support", "prop_reason", "activation", 58, 38, 0.42,
+    "activation-calls", "repeat_contact", "calls_support", "calls_support", "prop_reason", "activation", 58, 38, 0.8,
     "A firmware batch undoes the activation: people call again within days of a call closed as resolved.",
     "Un lot de micrologiciel défait l'activation : on rappelle quelques jours après un appel clos comme résolu.",
 )  # fmt: skip

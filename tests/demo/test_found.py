@@ -1,0 +1,112 @@
+"""What the product finds in the town as it ships, against what was planted; and the same answers from both engines."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from ariane import consent, demo
+from ariane.cli.importing import load
+from ariane.ingest.receive import receive
+from ariane.journeys.funnels import funnel_levels
+from ariane.store import SparkEngine
+from ariane.workspace import Workspace
+from tests.journeys.test_engines import ANALYSES, rows_of, same
+from tests.processes.living import KEYS, NOW_US, process, workspace
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """The default town of 5,000 persons, through the collector's own core, the stream and the lake."""
+    folder: Path = tmp_path_factory.mktemp("found") / "town"
+    stores = workspace(folder)
+    gc.disable()
+    with stores.log.writer("web-0") as writer:
+        for chunk in demo.Town(seed=1, n_persons=5_000).batches(truth=folder / "truth"):
+            for body in chunk:
+                received = receive("batch", {}, b'{"writeKey":"wk_test",' + body[1:], KEYS, NOW_US)
+                assert received.reply.status == 200
+                writer.append(received.payloads)
+    process(stores)
+    gc.enable()
+    stores.lake.compact("events")
+    stores.close()
+    with Workspace(folder) as opened:
+        yield opened
+
+
+def test_people_are_put_together_rightly(town: Workspace) -> None:
+    truth = demo.load(town.path / "truth")["identifiers"]
+    score = demo.identity_score(town.stores.lake.read("identifiers"), truth)
+    assert score.precision is not None and score.precision >= 0.999
+    assert score.recall is not None and score.recall >= 0.98, "of what the events can tie at all"
+    assert recall_of_everything(town.stores.lake.read("identifiers"), truth) >= 0.95
+
+
+def recall_of_everything(predicted: pa.Table, truth: pa.Table) -> float:
+    """The share of true pairs that were found, also counting those no event ties."""
+    person = {(row["kind"], row["value"]): row["person_id"] for row in predicted.to_pylist()}
+    true: Counter[str] = Counter()
+    both: Counter[tuple[str, str | None]] = Counter()
+    for row in truth.to_pylist():
+        if not row["shared"]:
+            true[row["truth_id"]] += 1
+            both[(row["truth_id"], person.get((row["kind"], row["value"])))] += 1
+
+    def pairs(counts: Counter[Any]) -> int:
+        return sum(n * (n - 1) // 2 for n in counts.values())
+
+    return pairs(both) / pairs(true)
+
+
+def test_every_planted_friction_is_found_and_dated_and_nothing_else(town: Workspace) -> None:
+    names = ("detector", "step", "to_step", "slice_property", "slice_value", "began_on", "ended_on")
+    found = [{name: getattr(one, name) for name in names} for one in town.journeys.frictions()]
+    match = demo.match_frictions(found, demo.load(town.path / "truth")["frictions"], tolerance_days=2)
+    assert match.missed == () and match.false == (), found
+    assert len(match.matched) == 5
+
+
+@pytest.mark.needs("spark")
+def test_both_engines_say_the_same_of_the_town(town: Workspace, spark: str) -> None:
+    assert_equal_on_both(town, spark, ["searches", "fills_basket", "pays"])
+
+
+@pytest.mark.needs("spark")
+def test_both_engines_say_the_same_of_real_offers(shared_data: Path, tmp_path: Path, spark: str) -> None:
+    loaded = load(
+        tmp_path / "offers", "starbucks", shared_data / "starbucks_offers",
+        mapping=None, force=False, advance=lambda what, done, total: None,
+    )  # fmt: skip
+    assert loaded.added == loaded.report.n_events == 323_535
+    again = load(
+        tmp_path / "offers", "starbucks", shared_data / "starbucks_offers",
+        mapping=None, force=True, advance=lambda what, done, total: None,
+    )  # fmt: skip
+    assert again.added == 0, "even when every line is read and logged again"
+    with Workspace(tmp_path / "offers") as offers:
+        assert_equal_on_both(offers, spark, [step.key for step in offers.journey().steps])
+        rates = {cell.row: cell.rate for step in offers.journeys.map().steps[1:2] for cell in step.cells if cell.rate}
+        assert rates["web+email"] == pytest.approx(0.35, abs=0.005)
+        assert rates["web+email+mobile"] == pytest.approx(0.54, abs=0.005)
+        assert rates["web+email+mobile+social"] == pytest.approx(0.96, abs=0.005)
+
+
+def assert_equal_on_both(opened: Workspace, spark: str, steps: list[str]) -> None:
+    """Sessions, funnel, transitions, touchpoint matrix and emotion, row by row."""
+    journey = opened.journey()
+    distributed = SparkEngine(opened.stores.lake, spark)
+    one, other = (consent.population(engine, "measurement") for engine in (opened.engine, distributed))
+    analyses = ANALYSES | {"funnel": lambda population, journey: funnel_levels(population, journey, steps)}
+    for name, analysis in analyses.items():
+        ours, theirs = (rows_of(each, analysis(each, journey)) for each in (one, other))
+        assert len(ours) == len(theirs) and (ours or name == "emotion"), name  # offers ask nobody how they feel
+        for row, same_row in zip(ours, theirs, strict=True):
+            assert all(same(row[key], same_row[key]) for key in row), (name, row, same_row)
+    distributed.close()
