@@ -4,6 +4,9 @@
 >>> ws = ariane.open(tempfile.mkdtemp() + "/shop", create=True)
 >>> ws.sql("SELECT count(*) AS n FROM events").to_dicts()
 [{'n': 0}]
+>>> ariane.Event(event_id="e-1", message_id="m-1", source="web", type="track", name="Seen", channel="web",
+...              occurred_us=0, received_us=0).channel
+'web'
 """
 
 from __future__ import annotations

@@ -23,6 +23,14 @@ an analysis takes a `Population`. What nobody named is denied.
 ([True, False], 1, True)
 >>> str(consent.gate(consent.permit("service", actor="nina"), "P-1"))
 'true'
+
+>>> from pathlib import Path
+>>> from tempfile import mkdtemp
+>>> from ariane.consent import Population, population
+>>> from ariane.store import DuckEngine, Lake
+>>> read = population(DuckEngine(Lake(Path(mkdtemp()))), "measurement")
+>>> isinstance(read, Population), read.n_persons(), read.n_held_back()
+(True, 0, 0)
 """
 
 from __future__ import annotations

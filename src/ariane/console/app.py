@@ -95,9 +95,13 @@ class Problem(msgspec.Struct, frozen=True):
 def create_app(workspace_path: Path) -> Starlette:
     """The console of one workspace, to be served on loopback behind the front door.
 
+    >>> import asyncio, httpx
     >>> from pathlib import Path
-    >>> from starlette.testclient import TestClient
-    >>> TestClient(create_app(Path("/nowhere"))).get("/").status_code
+    >>> async def ask(path: str) -> int:
+    ...     transport = httpx.ASGITransport(app=create_app(Path("/nowhere")))
+    ...     async with httpx.AsyncClient(transport=transport, base_url="http://ariane.test") as client:
+    ...         return (await client.get(path)).status_code
+    >>> asyncio.run(ask("/"))
     404
     """
     desk = Desk(workspace_path)

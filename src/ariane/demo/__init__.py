@@ -3,6 +3,17 @@
 It knows nothing of the product but its HTTP API: `send` posts what `Town` generates to a running collector, as any
 site or till would. What is true (who is who, what was planted, when) is written apart and read only by tests and by
 the page that compares what was found with it (`load`, `identity_score`, `match_frictions`).
+
+>>> import tempfile
+>>> from pathlib import Path
+>>> from ariane.demo import Built, Plan, build, standing
+>>> plan = Plan(folder=Path(tempfile.mkdtemp()) / "town", n_persons=4, seed=1, port=None)
+>>> standing(plan)
+False
+>>> serving, built = build(plan, already=False)
+>>> serving.stop()
+>>> isinstance(built, Built), built.n_sent > 0, standing(plan)
+(True, True, True)
 """
 
 from __future__ import annotations
@@ -60,13 +71,13 @@ class _Callable(ModuleType):
 
         Every event goes through the collector over HTTP, so 5,000 persons take about a minute.
         """
-        import ariane
+        from ariane.workspace import Workspace
 
         plan = self.Plan(folder=Path(path), n_persons=persons, seed=seed, port=None)
         if not self.standing(plan):
             serving, _ = self.build(plan, already=False)
             serving.stop()
-        return ariane.open(plan.folder)
+        return Workspace(plan.folder)
 
 
 sys.modules[__name__].__class__ = _Callable

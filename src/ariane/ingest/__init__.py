@@ -1,5 +1,10 @@
 """How events come in: over HTTP in Segment's wire format, or from files. What is received is validated, appended to the
 log and only then acknowledged; `read` turns a log record into the event that every later room works on.
+
+>>> from ariane.ingest import Record, encode, read
+>>> record = Record(source="web", message_id="m-1", type="track", event="Product Viewed", received_us=1)
+>>> read(encode(record)).name
+'Product Viewed'
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import time
 from ariane.errors import ArianeError, Conflict, Transient
 from ariane.ingest.metrics import Metrics
 from ariane.store import SegmentLog
-from ariane.store.log import LogWriter
+from ariane.store.ports import Writer
 
 REOPEN_S = 1.0
 
@@ -24,7 +24,7 @@ class Sink:
     def __init__(self, log: SegmentLog, workers: int) -> None:
         self._log, self._workers = log, workers
         self._waiting: list[tuple[list[bytes], asyncio.Future[None]]] = []
-        self._writer: LogWriter | None = None
+        self._writer: Writer | None = None
         self._trouble: ArianeError | None = None
         self._next_try = 0.0
         self._pump: asyncio.Task[None] | None = None

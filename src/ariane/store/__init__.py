@@ -1,5 +1,16 @@
 """Where things are kept: the log (durable truth), the state (live facts), the lake (columnar history), and the engine
 that computes over them. Four narrow ports, each with an implementation for one machine and one that scales out.
+
+>>> from pathlib import Path
+>>> from tempfile import mkdtemp
+>>> from ariane.store import DuckEngine, Engine, Lake, SparkEngine
+>>> def count(engine: Engine, name: str) -> int:
+...     table = engine.table(name)
+...     return engine.run(table.aggregate(n=table.count())).column("n")[0].as_py()
+>>> count(DuckEngine(Lake(Path(mkdtemp()))), "events")
+0
+>>> DuckEngine.name, SparkEngine.name
+('duckdb', 'spark')
 """
 
 from __future__ import annotations

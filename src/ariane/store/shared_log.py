@@ -148,6 +148,11 @@ class TableWriter:
         except sa.exc.SQLAlchemyError as error:
             raise Transient(f"The log's database refused: {error}.", where=self.partition) from error
 
+    @property
+    def failed(self) -> bool:
+        """Never for good: a transaction that failed left nothing behind."""
+        return False
+
     def close(self) -> None:
         """Give the partition back. The lock is the session's, and the pool keeps sessions: it is returned by hand."""
         self._one.shutdown()

@@ -1,6 +1,23 @@
 """The four narrow ports. Whatever keeps Ariane's data keeps it behind these, and passes one suite
 (tests/store/test_ports.py): segment files or a PostgreSQL table for Log, Delta for Table, SQLite or PostgreSQL for
-State, DuckDB or Spark Connect for Query (`Engine`, in engine.py).
+State, DuckDB or Spark Connect for Query (`Engine`, on the room's own face).
+
+>>> from pathlib import Path
+>>> from tempfile import mkdtemp
+>>> from ariane.store import Lake, SegmentLog, State
+>>> from ariane.store.ports import Log, Read, Record, Tables, Transactions, Writer
+>>> def first(log: Log, partition: str) -> Record | None:
+...     read: Read = log.read(partition, log.start(partition))
+...     return read.records[0] if read.records else None
+>>> log: Log = SegmentLog(Path(mkdtemp()))
+>>> writer: Writer = log.writer("web-0")
+>>> end = writer.append([b"{}"]); writer.close()
+>>> first(log, "web-0").payload
+b'{}'
+>>> tables: Tables = Lake(Path(mkdtemp()))
+>>> transactions: Transactions = State("sqlite://")
+>>> tables.version("events")
+-1
 """
 
 from __future__ import annotations
@@ -12,6 +29,8 @@ from typing import Protocol
 
 import pyarrow as pa
 import sqlalchemy as sa
+
+__all__ = ["Log", "Read", "Record", "Tables", "Transactions", "Writer"]
 
 
 class Record(Protocol):
@@ -40,6 +59,9 @@ class Writer(Protocol):
     def append(self, payloads: Sequence[bytes]) -> int: ...
 
     def submit(self, payloads: Sequence[bytes]) -> Future[int]: ...
+
+    @property
+    def failed(self) -> bool: ...
 
     def close(self) -> None: ...
 
