@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ariane.cli import main
+from ariane.workspace import NAMES, Workspace
 
 ARIANE = [sys.executable, "-c", "from ariane.cli import main; main()"]
 N_PERSONS = 120
@@ -185,3 +186,14 @@ def test_a_rebuild_keeps_what_is_said(town: Path) -> None:
     assert Ran("rebuild", "--json", workspace=town).document["n_events"] > 0
     after = Ran("journey", "--json", workspace=town).document
     assert [step["n_persons"] for step in after["steps"]] == [step["n_persons"] for step in before["steps"]]
+
+
+def test_the_documented_columns_are_the_columns(town: Path) -> None:
+    documented: dict[str, list[str]] = {}
+    for line in (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            documented[line[3:]] = []
+        elif line.startswith("| ") and not line.startswith("| column"):
+            documented[next(reversed(documented))].append(line.split("|")[1].strip())
+    with Workspace(town) as opened:
+        assert {name: list(opened.relation(name).columns) for name in NAMES} == documented
