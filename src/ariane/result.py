@@ -9,6 +9,40 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+class Tabular:
+    """What can be read as rows, in whatever form the reader likes. A class that inherits says what its rows are.
+
+    >>> class Steps(Tabular):
+    ...     def as_rows(self) -> list[dict[str, object]]:
+    ...         return [{"step": "pays", "n_persons": 3}]
+    >>> Steps().to_arrow().column_names
+    ['step', 'n_persons']
+    """
+
+    __slots__ = ()
+
+    def as_rows(self) -> list[dict[str, Any]]:
+        """The rows, all with the same columns."""
+        raise NotImplementedError(f"{type(self).__name__} says no rows")
+
+    def to_arrow(self) -> pa.Table:
+        import pyarrow as pa
+
+        return pa.Table.from_pylist(self.as_rows())
+
+    def to_pandas(self) -> Any:
+        """A pandas DataFrame. Needs pandas."""
+        return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> Any:
+        """A Polars DataFrame. Needs polars."""
+        return Result(self.to_arrow()).to_polars()
+
+    def show(self) -> None:
+        """Print the rows as a table."""
+        Result(self.to_arrow()).show()
+
+
 class Result:
     """Rows, the SQL that made them, and how many persons consent held back.
 
@@ -53,8 +87,10 @@ class Result:
         for name in self._rows.column_names:
             table.add_column(name)
         for row in self._rows.slice(0, limit).to_pylist():
-            table.add_row(*("" if value is None else str(value) for value in row.values()))
-        Console().print(table)
+            table.add_row(*(_shown(value) for value in row.values()))
+        console = Console()
+        # A pipe has no width of its own: wide enough that rows stay on a line.
+        (console if console.is_terminal else Console(width=160)).print(table)
         if self._rows.num_rows > limit:
             Console().print(f"… {self._rows.num_rows - limit} more rows")
         if self.n_held_back:
@@ -65,3 +101,11 @@ class Result:
 
     def __repr__(self) -> str:
         return f"<Result {self._rows.num_rows} rows: {', '.join(self._rows.column_names)}>"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

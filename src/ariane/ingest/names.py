@@ -53,6 +53,8 @@ KNOWN_EVENTS: dict[str, tuple[str, ...]] = {
     "Consent Given": ("purpose", "channel", "text_version"),
     "Consent Withdrawn": ("purpose", "channel", "text_version"),
     "Segment Consent Preference Updated": (),
+    "Import Started": ("kind", "purpose"),
+    "Case Opened": ("reason",),
 }
 """Event name → the properties read from it."""
 
@@ -63,5 +65,7 @@ INTERNAL_EVENTS: dict[str, tuple[str, ...]] = {
     "Persons Merged": ("a", "b"),
     "Persons Split": ("a", "b"),
     "Edge Retracted": ("a", "b", "rule"),
+    "Decision Made": ("campaign", "outcome", "purpose", "propensity"),
 }
-"""Events of the reserved source, on which identity acts; identifiers are written kind:value."""
+"""Events of the reserved source: what people decided about identity (identifiers are written kind:value), and the
+decisions taken for persons."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import msgspec
@@ -13,6 +13,7 @@ from ariane.intervals import wilson
 from ariane.journeys.blueprint import Journey
 from ariane.journeys.steps import touchpoints
 from ariane.model import DAY, SECOND, Interval
+from ariane.result import Tabular
 
 if TYPE_CHECKING:
     from ariane.consent import Population
@@ -27,12 +28,23 @@ class FunnelStep(msgspec.Struct, frozen=True):
     of_previous: Interval
 
 
-class Funnel(msgspec.Struct, frozen=True):
+class Funnel(msgspec.Struct, Tabular, frozen=True):
     """A loose funnel: other steps may come between. `window_s` runs from whichever first step serves best."""
 
     steps: tuple[FunnelStep, ...]
     window_s: int
     n_held_back: int
+
+    def as_rows(self) -> list[dict[str, Any]]:
+        """One row a step."""
+        return [
+            {
+                "step": step.step, "n_persons": step.n_persons,
+                "of_first": step.of_first.value, "of_first_lo": step.of_first.lo, "of_first_hi": step.of_first.hi,
+                "of_previous": step.of_previous.value,
+            }
+            for step in self.steps
+        ]  # fmt: skip
 
 
 def funnel(

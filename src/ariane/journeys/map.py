@@ -19,6 +19,7 @@ from ariane.journeys.kpis import SUMS, Kpi, answers, compared, read_kpis
 from ariane.journeys.matrix import counts, visited
 from ariane.journeys.steps import read_steps
 from ariane.model import CHANNELS, DAY, SECOND, Interval, Stage
+from ariane.result import Tabular
 
 if TYPE_CHECKING:
     from ariane.consent import Population
@@ -85,7 +86,7 @@ class StepView(msgspec.Struct, frozen=True):
         return self.marks[0] if self.marks else None
 
 
-class JourneyMap(msgspec.Struct, frozen=True):
+class JourneyMap(msgspec.Struct, Tabular, frozen=True):
     """A journey as lived and perceived, in one period, by one population. `rows` are the grid's, in drawing order.
 
     `peak` is the step whose emotion is furthest from neutral, `end` the last one that was spoken of (Kahneman et al.
@@ -111,6 +112,18 @@ class JourneyMap(msgspec.Struct, frozen=True):
     until_us: int | None
     window_s: int
     minimum: int
+
+    def as_rows(self) -> list[dict[str, Any]]:
+        """One row a step."""
+        return [
+            {
+                "stage": step.stage, "step": step.key, "n_persons": step.n_persons, "n_events": step.n_events,
+                "emotion": step.emotion.value, "emotion_lo": step.emotion.lo, "emotion_hi": step.emotion.hi,
+                "drop_off": step.drop_off.value, "drop_off_lo": step.drop_off.lo, "drop_off_hi": step.drop_off.hi,
+                "median_wait_s": step.median_wait_s, "p95_wait_s": step.p95_wait_s, "marks": list(step.marks),
+            }
+            for step in self.steps
+        ]  # fmt: skip
 
 
 def journey_map(
