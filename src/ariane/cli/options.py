@@ -51,12 +51,12 @@ def narrowing(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def emit(document: Any) -> None:
-    """One JSON document on standard output."""
-    sys.stdout.write(msgspec.json.encode(document, enc_hook=_plain).decode() + "\n")
+    """One JSON document on standard output, written as the API writes it: instants in ISO 8601, flushed at once, since
+    a command that serves goes on after it."""
+    from ariane.api import shown
 
-
-def _plain(value: Any) -> Any:
-    return str(value)
+    sys.stdout.write(msgspec.json.encode(shown(document), enc_hook=str).decode() + "\n")
+    sys.stdout.flush()
 
 
 def show(columns: list[str], rows: list[list[Any]], title: str = "", numeric: tuple[str, ...] = ()) -> None:
