@@ -31,6 +31,8 @@ def demo(folder: Path, persons: int, seed: int, no_serve: bool, port: int | None
     with log_progress() as advance:
         serving, built = build(plan, already=ready, advance=advance)
     try:
+        if not no_serve:
+            serving.start_late()
         found = summarise(folder, built)
         if as_json:
             emit({"address": None if no_serve else serving.address, **found})

@@ -69,14 +69,14 @@ def standing(plan: Plan, *, fresh: bool = False) -> bool:
 
 
 def build(plan: Plan, *, already: bool, advance: Advance = _silently) -> tuple[Serving, Built]:
-    """Start the town's processes, building it first unless it stands."""
+    """Start the town's processes, building it first unless it stands. The console is left to `start_late`: it would
+    compute its screens anew for every part of the history that arrives."""
     if not already:
         shutil.rmtree(plan.folder, ignore_errors=True)
         settings.create(plan.folder, "Maison Dédale")
     config = settings.load(plan.folder)
     serving = Serving(plan.folder.resolve(), config.host, plan.port or _free_from(config.host, DEFAULT_PORT))
-    # A console would compute its screens anew for every part of the history that arrives.
-    serving.start(later=() if already else ("console",))
+    serving.start(later=("console",))
     if already:
         return serving, Built()
     try:
@@ -103,7 +103,6 @@ def _fill(plan: Plan, serving: Serving, write_key: str, advance: Advance) -> Bui
     stores = Stores(plan.folder)
     settle(stores, advance, watch=serving.watch)
     stores.close()
-    serving.start_late()
     (plan.folder / MARK).write_bytes(msgspec.json.encode({"n_persons": plan.n_persons, "seed": plan.seed}))
     return Built(n_sent=report.n_events, send_s=sent - began, settle_s=time.monotonic() - sent)
 

@@ -29,7 +29,7 @@ duplicates = sa.Table(
 )
 
 CONSUMER = "stream"
-READ_BYTES = 4 << 20
+READ_BYTES = 16 << 20
 
 
 def step(stores: Stores, partition: str) -> int:
