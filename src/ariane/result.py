@@ -23,7 +23,7 @@ class Tabular:
 
     def as_rows(self) -> list[dict[str, Any]]:
         """The rows, all with the same columns."""
-        raise NotImplementedError(f"{type(self).__name__} says no rows")
+        raise TypeError(f"{type(self).__name__} does not say what its rows are")
 
     def to_arrow(self) -> pa.Table:
         import pyarrow as pa
