@@ -28,6 +28,7 @@ serve:  ## serve a workspace; ARGS="PATH --port 8600"
 test:  ## run every test this machine can run, lint included; ARGS="tests/store -k log"
 	@$(INSTALL) dev
 	@$(BIN)/python -m tests.browser
+	@$(BIN)/python -m tests.node
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint:  ## types, style, formatting, sizes

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests import browser, postgres
+from tests import browser, node, postgres
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STRICT = any(os.environ.get(name, "").lower() in ("1", "true", "yes") for name in ("CI", "ARIANE_NO_SKIP"))
@@ -36,6 +36,10 @@ def _postgres() -> str | None:
     return None if find_spec("psycopg") else "psycopg is not installed: make setup"
 
 
+def _node() -> str | None:
+    return None if node.find() and node.modules() else "no Node.js with the official clients (python -m tests.node)"
+
+
 def _data() -> str | None:
     return None if data_folder().is_dir() else f"{NO_DATA} (their folder goes into ARIANE_TEST_DATA)"
 
@@ -49,6 +53,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "spark": _spark,
     "postgres": _postgres,
     "data": _data,
+    "node": _node,
     "root": _root,
 }
 """Need → a function that says why it is not met, or None."""

@@ -1,0 +1,172 @@
+"""The official clients, unchanged, against the running server, which is killed and restarted while they send: every
+event they were told to send is in the lake, once."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ariane import settings
+from ariane.processes import Serving, settle
+from ariane.store import Stores
+from tests import node
+
+HERE = Path(__file__).resolve().parent
+N_EVENTS = int(os.environ.get("ARIANE_CLIENT_EVENTS", "10000"))
+PAUSE_S = 1.5
+"""Between two kills. Each costs the collector about a second: it is away for much of the time."""
+
+SEND = """
+const [host, key, n, batching] = args;
+const integrations = {"Segment.io": batching ? {deliveryStrategy: {strategy: "batching", config: {size: 50, timeout: 200}}} : {}};
+const [analytics] = await window.AnalyticsNext.AnalyticsBrowser.load({writeKey: key, cdnURL: host}, {integrations, retryQueue: true});
+for (let i = 0; i < n; i++) {
+  analytics.track("analytics_next", {n: i + (batching ? 0 : 1e6)});
+  if (i % 100 == 99) await new Promise(go => setTimeout(go, 60));
+}
+"""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves the page and the browser library, silently."""
+
+    def log_message(self, *_said: object) -> None:
+        pass
+
+
+@contextmanager
+def page_server(folder: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def served(path: Path) -> Iterator[tuple[Serving, str]]:
+    key = settings.create(path).sources["default"].write_key
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    serving = Serving(path, "127.0.0.1", port, roles=("stream", "lake", "collector"), backoff_s=(0.0,))
+    serving.start()
+    try:
+        yield serving, key
+    finally:
+        serving.stop()
+
+
+def _started(name: str, host: str, key: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "NODE_PATH": str(node.modules() or "")}
+    script = [sys.executable, str(HERE / "python_clients.py"), name]
+    if name.endswith("_node"):
+        script = [str(node.find()), str(HERE / f"{name}.js")]
+    return subprocess.Popen([*script, host, key, str(N_EVENTS)], env=environment, stdin=subprocess.DEVNULL)
+
+
+def _disturb(serving: Serving, rng: random.Random, n: int) -> None:
+    """Kill a process, the collector more often than not, and see to it that it comes back; `n` times."""
+    for _ in range(n):
+        until = time.monotonic() + PAUSE_S
+        while time.monotonic() < until:
+            serving.watch()
+            time.sleep(0.05)
+        child = serving.workers.children[rng.choice(["collector", "collector", "stream", "lake"])]
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        serving.watch()
+
+
+def _until(done: Any, serving: Serving, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < until, "the clients did not finish"
+        serving.watch()
+        time.sleep(0.05)
+
+
+def _stored(path: Path) -> dict[str, Counter[int]]:
+    stores = Stores(path)
+    rows = stores.lake.read("events", ["event", "properties"]).to_pylist()
+    stores.close()
+    found: dict[str, Counter[int]] = {}
+    for row in rows:
+        found.setdefault(row["event"], Counter())[int(json.loads(row["properties"])["n"])] += 1
+    return found
+
+
+@pytest.mark.needs("node")
+def test_no_event_of_a_server_side_client_is_lost_or_doubled(tmp_path: Path) -> None:
+    path = tmp_path / "ws"
+    names = ("segment_python", "rudder_python", "segment_node", "rudder_node")
+    with served(path) as (serving, key):
+        clients = {name: _started(name, serving.address, key) for name in names}
+        try:
+            _disturb(serving, random.Random(5), 5)
+            _until(lambda: all(client.poll() is not None for client in clients.values()), serving, 150)
+        finally:
+            for client in clients.values():
+                client.kill()
+                client.wait()
+        assert {name: client.returncode for name, client in clients.items()} == dict.fromkeys(names, 0)
+        stores = Stores(path)
+        settle(stores, watch=serving.watch)
+        stores.close()
+    found = _stored(path)
+    for name in names:
+        assert found[name] == Counter(range(N_EVENTS)), name
+
+
+@pytest.mark.needs("node", "chromium")
+def test_no_event_of_the_browser_library_is_lost_or_doubled(tmp_path: Path, chromium: str) -> None:
+    from playwright.sync_api import sync_playwright
+
+    modules = node.modules()
+    assert modules is not None
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "analytics.js").symlink_to(modules / "@segment/analytics-next/dist/umd/index.js")
+    (folder / "index.html").write_text('<!doctype html><title>shop</title><script src="/analytics.js"></script>')
+    path = tmp_path / "ws"
+    n_single = N_EVENTS // 10
+    sent = {*range(N_EVENTS - n_single), *range(10**6, 10**6 + n_single)}
+    with served(path) as (serving, key), page_server(folder) as site, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-quic"])
+        for batching, n in ((True, N_EVENTS - n_single), (False, n_single)):
+            page = browser.new_page()
+            page.goto(site)
+            page.evaluate(f"(args) => {{ window.sent = (async () => {{ {SEND} }})() }}", [serving.address, key, n, batching])
+            _disturb(serving, random.Random(7), 3)
+            page.evaluate("() => window.sent")
+            before = time.monotonic()
+            stores = Stores(path)
+            while time.monotonic() < before + 90:
+                settle(stores, watch=serving.watch)
+                if sum(_stored(path).get("analytics_next", Counter()).values()) >= (len(sent) if not batching else n):
+                    break
+                page.wait_for_timeout(500)
+            stores.close()
+            page.close()
+        browser.close()
+    assert _stored(path)["analytics_next"] == Counter(sent)
