@@ -40,7 +40,7 @@ class HasChannel(Protocol):
     def channel(self) -> str: ...
 
 
-class _Stored(msgspec.Struct, kw_only=True, rename="camel"):
+class Stored(msgspec.Struct, kw_only=True, rename="camel"):
     """A record as it is read: `record.Record` with its JSON opened."""
 
     source: str
@@ -63,7 +63,7 @@ class _Stored(msgspec.Struct, kw_only=True, rename="camel"):
     invalid: str | None = None
 
 
-_decode = msgspec.json.Decoder(_Stored).decode
+_decode = msgspec.json.Decoder(Stored).decode
 
 
 def read(payload: bytes, sources: Mapping[str, HasChannel] = _NO_SOURCES) -> Event:
@@ -127,23 +127,32 @@ def is_bot(agent: str) -> bool:
     return _BOT.search(_NOT_A_BOT.sub("", agent)) is not None
 
 
-def _channel(stored: _Stored, sources: Mapping[str, HasChannel]) -> str:
+def _channel(stored: Stored, sources: Mapping[str, HasChannel]) -> str:
     """What the event says, then what its library, system or browser says, then what its source is set to, then web."""
     context = stored.context
-    for given in (context.get("channel"), stored.properties.get("channel")):
-        if isinstance(given, str) and given:
-            return given if given in _KNOWN_CHANNELS else _named(given)
+    found = said_channel(context) or said_channel(stored.properties) or derived_channel(context) or stored.channel
+    if found:
+        return found
+    source = sources.get(stored.source)
+    return (source.channel if source else "") or "web"
+
+
+def said_channel(part: Mapping[str, Any]) -> str:
+    """The channel that a context or properties name outright; empty when they do not."""
+    given = part.get("channel")
+    if isinstance(given, str) and given:
+        return given if given in _KNOWN_CHANNELS else _named(given)
+    return ""
+
+
+def derived_channel(context: Mapping[str, Any]) -> str:
+    """The channel that a context's library, system or browser speaks of; empty when they do not."""
     library, system, agent = context.get("library"), context.get("os"), context.get("userAgent")
     if isinstance(library, dict) and isinstance(name := library.get("name"), str) and (found := _of_library(name)):
         return found
     if isinstance(system, dict) and isinstance(name := system.get("name"), str) and name.lower() in _APP_SYSTEMS:
         return "app"
-    if isinstance(agent, str) and agent.startswith("Mozilla/"):
-        return "web"
-    if stored.channel:
-        return stored.channel
-    source = sources.get(stored.source)
-    return (source.channel if source else "") or "web"
+    return "web" if isinstance(agent, str) and agent.startswith("Mozilla/") else ""
 
 
 @lru_cache(maxsize=1024)
@@ -159,7 +168,7 @@ def _named(channel: str) -> str:
     return "_".join(re.findall(r"\w+", channel.lower()))[:64] or "web"
 
 
-def _reread(payload: bytes) -> _Stored:
+def _reread(payload: bytes) -> Stored:
     """Slow way in: numbers no machine holds, and records written by other means."""
     try:
         return _decode(msgspec.json.encode(_without_nul(msgspec.json.decode(repair(payload)))))
