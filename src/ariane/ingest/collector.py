@@ -14,6 +14,7 @@ from typing import Any
 
 from ariane import settings as settings_module
 from ariane.errors import Transient
+from ariane.ingest import browser
 from ariane.ingest.front import Front
 from ariane.ingest.keys import KeyRing
 from ariane.ingest.receive import (
@@ -37,7 +38,7 @@ DRAINED = 4
 INLINE_BYTES = 1 << 18
 """A larger body is read in a thread: a hostile one may take a second, and nobody else shall wait for it."""
 
-_OWN = frozenset({"/healthz", "/readyz", "/metrics"})
+_OWN = frozenset({"/healthz", "/readyz", "/metrics", browser.PATH})
 _PLAIN = (("content-type", "text/plain; version=0.0.4; charset=utf-8"), ("cache-control", "no-store"))
 _STATUS = (("content-type", "application/json"), ("cache-control", "no-store"))
 
@@ -61,7 +62,7 @@ class Collector:
         """The reply to a request on one of our own paths; events are on disk when it says so."""
         kind = KINDS.get(path) or KINDS.get(path.rstrip("/"))
         if kind is None:
-            return self._about(method, path)
+            return self._about(method, path, headers)
         if method != "POST":
             return other_method(method)
         keys = self.keys.now()
@@ -83,13 +84,17 @@ class Collector:
         self.sink.metrics.rejected(reply.status)
         return reply
 
-    def _about(self, method: str, path: str) -> Reply:
+    def _about(self, method: str, path: str, headers: Headers) -> Reply:
         if path not in _OWN:
             return unknown_path(path) if method != "OPTIONS" else other_method(method)
         if method not in ("GET", "HEAD"):
             return Reply(
                 405, b'{"code":"method_not_allowed","message":"Read it with GET."}', (*_STATUS, ("allow", "GET, HEAD"))
             )
+        if path == browser.PATH:
+            compressed = "gzip" in (headers.get("accept-encoding") or "")
+            coding = (("content-encoding", "gzip"),) if compressed else ()
+            return Reply(200, browser.script(compressed=compressed), (*browser.HEADERS, *coding))
         if path == "/metrics":
             return Reply(200, self.sink.metrics.text().encode(), _PLAIN)
         if path == "/healthz":
