@@ -94,7 +94,6 @@ def read(payload: bytes, sources: Mapping[str, HasChannel] = _NO_SOURCES) -> Eve
         properties.setdefault("previousId", stored.previous_id)
     if stored.invalid is not None:
         context["ariane"] = {"invalid": stored.invalid}
-    agent = context.get("userAgent")
     kind = stored.type
     name = stored.event if kind == "track" else stored.name
     if name is None:
@@ -113,8 +112,14 @@ def read(payload: bytes, sources: Mapping[str, HasChannel] = _NO_SOURCES) -> Eve
         user_id=stored.user_id or None,
         properties=properties,
         context=context,
-        is_bot=isinstance(agent, str) and is_bot(agent),
+        is_bot=is_machine(context),
     )
+
+
+def is_machine(context: Mapping[str, Any]) -> bool:
+    """Whether an event is a machine's: its browser's name says so, or who sent it does (`bot`: true)."""
+    agent = context.get("userAgent")
+    return (isinstance(agent, str) and is_bot(agent)) or context.get("bot") is True
 
 
 @lru_cache(maxsize=4096)
