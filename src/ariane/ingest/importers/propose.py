@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from ariane.errors import InputError
+from ariane.ingest.applying import Row
 from ariane.ingest.convert import instant, integer, number
 from ariane.ingest.importers.report import Tally
-from ariane.ingest.importers.rows import Row, read_rows
+from ariane.ingest.importers.rows import read_rows
 from ariane.ingest.importers.table import format_of, one_file
 from ariane.ingest.mapping import Column, EventRule, Field, Mapping, ValueType, When
 from ariane.model import CHANNELS
@@ -84,7 +85,7 @@ def propose_mapping(path: Path | str) -> Mapping:
         anonymous_id=who[1],
         message_id=message,
         decimal_comma=comma,
-        identifiers=identifiers,
+        identifiers=dict(identifiers),
     )
 
 

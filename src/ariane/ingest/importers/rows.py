@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from ariane.errors import InputError
-from ariane.ingest.importers.files import lines, regular
+from ariane.ingest.applying import Row
+from ariane.ingest.importers.files import Part, lines, regular
 from ariane.ingest.importers.report import Tally
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -18,14 +19,6 @@ PARQUET_ROWS = 4_096
 MAX_ROW_GROUP = 2 * 1024 * 1024 * 1024
 
 Shape = TypeVar("Shape")
-
-
-class Row(NamedTuple):
-    """One row: its line in the file, its values by column, and the bytes that make it what it is."""
-
-    line: int
-    values: dict[str, Any]
-    content: bytes
 
 
 def read_rows(
@@ -44,14 +37,14 @@ def read_rows(
 
 
 def csv_rows(
-    path: Path, tally: Tally, *, delimiter: str = "", encoding: str = "utf-8"
+    path: Path, tally: Tally, *, delimiter: str = "", encoding: str = "utf-8", inside: str = ""
 ) -> tuple[tuple[str, ...], Iterator[tuple[int, list[str]]]]:
     """The header of a CSV file and its rows, each with the line it starts on and as many fields as the header.
 
     The delimiter is found in the header when it is not given. A row in another encoding, with another number of fields
     or with a field over 131,072 characters is reported as bad and left out; blank lines are counted.
     """
-    texts = _Texts(path, tally, encoding)
+    texts = _Texts(path, tally, encoding, inside)
     first = next(texts, "")
     if not first.strip():
         raise InputError(
@@ -67,11 +60,23 @@ def csv_rows(
     return header, _csv_rows(path, tally, texts, delimiter, len(header))
 
 
+def named_rows(
+    of: Part, tally: Tally, needed: tuple[str, ...], *, delimiter: str = "", encoding: str = "utf-8"
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a CSV file of known columns, by name. InputError when one of `needed` is missing."""
+    header, rows = csv_rows(of.path, tally, delimiter=delimiter, encoding=encoding, inside=of.inside)
+    lacking = [column for column in needed if column not in header]
+    if lacking:
+        raise InputError(f"Column '{lacking[0]}' is missing.", where=f"{of.path}:1", allowed=", ".join(needed))
+    for line, values in rows:
+        yield line, dict(zip(header, values, strict=True))
+
+
 class _Texts:
     """The lines of a file as text. `broken` says that a line since it was last cleared was not in the encoding."""
 
-    def __init__(self, path: Path, tally: Tally, encoding: str) -> None:
-        self._lines, self._encoding = lines(path, tally), encoding
+    def __init__(self, path: Path, tally: Tally, encoding: str, inside: str) -> None:
+        self._lines, self._encoding = lines(path, tally, inside), encoding
         self.number, self.broken = 0, False
 
     def __iter__(self) -> _Texts:
@@ -184,28 +189,13 @@ def _parquet_rows(path: Path, tally: Tally) -> tuple[tuple[str, ...], Iterator[R
         line, size, total = 0, path.stat().st_size, max(file.metadata.num_rows, 1)
         try:
             for batch in file.iter_batches(batch_size=PARQUET_ROWS):
-                for values in batch.to_pylist():
+                names = batch.schema.names
+                for cells in zip(*[column.to_pylist() for column in batch.columns], strict=True):
                     line += 1
                     tally.n_rows += 1
-                    yield Row(line, values, encode(list(values.values())))
+                    yield Row(line, dict(zip(names, cells, strict=True)), encode(cells))
                 tally.reached(path, size * line // total)
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"The file is damaged after row {line}: {error}.", where=str(path)) from error
 
     return tuple(file.schema_arrow.names), rows()
-
-
-def look_up(values: dict[str, Any], column: str) -> Any:
-    """The value of a column, or of a dotted path into nested objects; None when there is none.
-
-    >>> look_up({"value": {"offer id": "o-1"}, "a.b": 2}, "value.offer id"), look_up({"a.b": 2}, "a.b")
-    ('o-1', 2)
-    """
-    if column in values:
-        return values[column]
-    found: Any = values
-    for part in column.split("."):
-        if not isinstance(found, dict) or part not in found:
-            return None
-        found = found[part]
-    return found
