@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -18,12 +18,13 @@ from ariane.errors import Conflict, InputError, NotFound
 from ariane.journeys import Journey
 from ariane.kept import Kept
 from ariane.model import DAY, Purpose
-from ariane.result import Result
+from ariane.result import Noted, Result, Told, told
 from ariane.settings import Settings
 from ariane.store import DuckEngine, Engine, SparkEngine, Stores
 
 if TYPE_CHECKING:
     import ibis
+    import sqlalchemy as sa
 
 Instant = str | date | datetime | int | None
 """A moment: ISO 8601 text, a date (its midnight in UTC), a datetime, or microseconds since 1970."""
@@ -142,14 +143,29 @@ class Opened:
         row = self.duck.run(asked).to_pylist()[0]
         return Extent(row["first"], row["last"], row["n"])
 
+    def measured(self, measure: Callable[[Population], Told], **narrowed: Any) -> Told:
+        """What `measure` finds in a population, narrowed by segment, since, until and purpose; it knows its SQL."""
+        noted = Noted(self.engine)
+        return told(measure(noting(self.population(**narrowed), noted)), noted)
+
+    def rows(self, express: Callable[[Population], ibis.Table], **narrowed: Any) -> Result:
+        """The rows of one expression over a population, and how many persons consent held back."""
+        return self.measured(lambda population: self.result(population, express(population)), **narrowed)
+
     def result(self, population: Population, expression: ibis.Table) -> Result:
         """An expression's rows, with the SQL that made them and how many persons consent held back."""
         engine = population.engine
+        rows = engine.run(expression)
+        return Result(rows, sql=lambda: engine.text(expression), n_held_back=population.n_held_back())
 
-        def text() -> str:
-            return engine.text(expression) if isinstance(engine, DuckEngine) else ""
+    def looked_up(self, look: Callable[[sa.Connection], Told]) -> Told:
+        """What `look` reads in the state; it knows its SQL."""
+        import sqlalchemy as sa
 
-        return Result(engine.run(expression), sql=text, n_held_back=population.n_held_back())
+        noted = Noted(None)
+        with self.stores.state.read() as conn:
+            sa.event.listen(conn, "before_cursor_execute", noted.note)
+            return told(look(conn), noted)
 
     def write(self, payloads: Sequence[bytes]) -> int:
         """Append records of ours to the log; returns once they are on disk. Conflict while another process writes."""
@@ -174,6 +190,11 @@ class Opened:
         for engine in {self.__dict__.pop(name) for name in ("duck", "engine") if name in self.__dict__}:
             engine.close()
         self.stores.close()
+
+
+def noting(population: Population, noted: Engine | Noted) -> Population:
+    """The population, whose every question `noted` remembers."""
+    return msgspec.structs.replace(population, engine=noted)
 
 
 def to_us(moment: Instant) -> int | None:

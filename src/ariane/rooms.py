@@ -16,17 +16,18 @@ from ariane import attribution, identity, ingest, journeys, measure, predict, se
 from ariane.errors import InputError
 from ariane.identity import steering
 from ariane.model import Event, Identifier, Purpose, event_id_of
-from ariane.opened import Opened, iso, to_us
-from ariane.result import Result
+from ariane.opened import Opened, iso, noting, to_us
+from ariane.result import Counted, Listed, Result, Tabular
 
 if TYPE_CHECKING:
+    from ariane.consent import Population
     from ariane.identity.threads import Explanation, Found, People, Preview, Thread
     from ariane.journeys.measured import Finding, Funnel, JourneyMap
 
 ACTOR = "python"
 
 
-class Decided(msgspec.Struct, frozen=True):
+class Decided(msgspec.Struct, Tabular, frozen=True, dict=True):
     """What somebody decided about two identifiers, as it was written to the log. It holds once the stream has it."""
 
     event_id: str
@@ -46,12 +47,10 @@ class Persons:
     def __init__(self, workspace: Opened) -> None:
         self._ws = workspace
 
-    def find(
-        self, text: str, purpose: Purpose = "service", *, limit: int = 20, actor: str = ACTOR
-    ) -> tuple[Found, ...]:
+    def find(self, text: str, purpose: Purpose = "service", *, limit: int = 20, actor: str = ACTOR) -> Listed[Found]:
         """Persons whose identifiers or id hold `text`."""
-        with self._ws.stores.state.read() as conn:
-            return identity.find(conn, self._ws.permit(purpose, actor), text, limit=limit)
+        permit = self._ws.permit(purpose, actor)
+        return self._ws.looked_up(lambda conn: Listed(identity.find(conn, permit, text, limit=limit)))
 
     def page(
         self,
@@ -63,13 +62,13 @@ class Persons:
         actor: str = ACTOR,
     ) -> People:
         """A page of all persons, the highest of `order` first."""
-        with self._ws.stores.state.read() as conn:
-            return identity.people(conn, self._ws.permit(purpose, actor), order=order, limit=limit, offset=offset)
+        permit = self._ws.permit(purpose, actor)
+        return self._ws.looked_up(lambda conn: identity.people(conn, permit, order=order, limit=limit, offset=offset))
 
     def person(self, person: str, purpose: Purpose = "service", *, actor: str = ACTOR) -> Thread:
         """One person, by id or by KIND:VALUE. NotFound, or ConsentError when the purpose may not read them."""
-        with self._ws.stores.state.read() as conn:
-            return identity.person(conn, self._ws.permit(purpose, actor), person)
+        permit = self._ws.permit(purpose, actor)
+        return self._ws.looked_up(lambda conn: identity.person(conn, permit, person))
 
     def timeline(
         self,
@@ -84,8 +83,12 @@ class Persons:
         """A person's events, newest first: event_id, occurred_at, received_at, source, type, event, channel, properties
         (JSON). `before` is an instant, or "instant,event_id" to go on after that event."""
         thread = self.person(person, purpose, actor=actor) if isinstance(person, str) else person
-        population = self._ws.population(purpose)
-        events = population.events.filter(population.events.person_id == thread.person_id)
+        return self._ws.measured(
+            lambda population: self._happened(population, thread.person_id, channel, limit, before), purpose=purpose
+        )
+
+    def _happened(self, population: Population, person_id: str, channel: str, limit: int, before: str) -> Result:
+        events = population.events.filter(population.events.person_id == person_id)
         if channel:
             events = events.filter(events.channel == channel)
         if before:
@@ -98,15 +101,14 @@ class Persons:
             events.order_by([ibis.desc(events.occurred_us), ibis.desc(events.event_id)]).limit(limit).select(*columns)
         )
         found = self._ws.result(population, newest.select(*columns))
-        return Result(with_instants(found.to_arrow()), sql=lambda: found.sql, n_held_back=found.n_held_back)
+        return Result(with_instants(found.to_arrow()), n_held_back=found.n_held_back)
 
     def explain(
         self, a: Identifier | str, b: Identifier | str, purpose: Purpose = "service", *, actor: str = ACTOR
     ) -> Explanation:
         """Why two identifiers are one person, or are not: the evidence that leads from one to the other."""
-        with self._ws.stores.state.read() as conn:
-            permit = self._ws.permit(purpose, actor)
-            return identity.explain(conn, permit, self.identifier(a), self.identifier(b))
+        permit, one, other = self._ws.permit(purpose, actor), self.identifier(a), self.identifier(b)
+        return self._ws.looked_up(lambda conn: identity.explain(conn, permit, one, other))
 
     def merge(self, a: Identifier | str, b: Identifier | str, *, actor: str, reason: str) -> Decided:
         """Decide that two identifiers are one person's."""
@@ -122,12 +124,11 @@ class Persons:
 
     def preview(self, a: Identifier | str, b: Identifier | str, *, rule: str = "", actor: str = ACTOR) -> Preview:
         """What retracting that evidence would undo, without doing it."""
-        with self._ws.stores.state.read() as conn:
-            permit = self._ws.permit("service", actor)
-            rules = identity.rules_of(self._ws.path)
-            return steering.what_would_leave(
-                conn, permit, self.identifier(a), self.identifier(b), rule=rule, rules=rules
-            )
+        permit, rules = self._ws.permit("service", actor), identity.rules_of(self._ws.path)
+        one, other = self.identifier(a), self.identifier(b)
+        return self._ws.looked_up(
+            lambda conn: steering.what_would_leave(conn, permit, one, other, rule=rule, rules=rules)
+        )
 
     def identifier(self, given: Identifier | str) -> Identifier:
         """The identifier written KIND:VALUE, spelled as events are read. InputError when it is not one."""
@@ -163,7 +164,7 @@ class Persons:
         one, other = self.identifier(a), self.identifier(b)
         now_us = time.time_ns() // 1000
         payload = payload_of(one, other, actor=actor, reason=reason, at=iso(now_us), **more)
-        self.explain(one, other, actor=actor)
+        explained = self.explain(one, other, actor=actor)
         record = ingest.Record(
             source=ingest.RESERVED_SOURCE,
             message_id=payload["messageId"],
@@ -177,7 +178,8 @@ class Persons:
         self._ws.write([ingest.encode(record)])
         event_id = event_id_of(record.source, record.message_id)
         rule = more.get("rule", "")
-        return Decided(event_id, payload["event"], one, other, rule, actor, reason, now_us)
+        decided = Decided(event_id, payload["event"], one, other, rule, actor, reason, now_us)
+        return explained.lend(decided)
 
 
 class Journeys:
@@ -192,32 +194,43 @@ class Journeys:
         `compare_segment` sets the figures beside those of another segment in the same period.
         """
         other = None if compare_segment is None else self._ws.population(**narrowed | {"segment": compare_segment})
-        return journeys.journey_map(
-            self._ws.population(**narrowed), self._ws.journey(), compare=other, minimum=self._ws.settings.minimum_cell
+        minimum = self._ws.settings.minimum_cell
+        return self._ws.measured(
+            lambda population: journeys.journey_map(
+                population, self._ws.journey(), compare=other and noting(other, population.engine), minimum=minimum
+            ),
+            **narrowed,
         )
 
     def sessions(self, **narrowed: Any) -> Result:
-        population = self._ws.population(**narrowed)
-        return self._ws.result(population, journeys.sessions(population, gap_s=self._ws.settings.session_gap_s))
+        """Events of one person with no silence longer than the gap (`journeys.sessions`)."""
+        gap_s = self._ws.settings.session_gap_s
+        return self._ws.rows(lambda population: journeys.sessions(population, gap_s=gap_s), **narrowed)
 
     def touchpoints(self, **narrowed: Any) -> Result:
-        population = self._ws.population(**narrowed)
-        return self._ws.result(population, journeys.touchpoints(population, self._ws.journey()))
+        """The events that are steps of the journey, each with its step, stage and channel."""
+        return self._ws.rows(lambda population: journeys.touchpoints(population, self._ws.journey()), **narrowed)
 
     def funnel(self, steps: Sequence[str] = (), *, window_s: int | None = None, **narrowed: Any) -> Funnel:
         """How many persons reach each step, with Wilson intervals."""
-        return journeys.funnel(self._ws.population(**narrowed), self._ws.journey(), steps, window_s=window_s)
+        return self._ws.measured(
+            lambda population: journeys.funnel(population, self._ws.journey(), steps, window_s=window_s), **narrowed
+        )
 
     def paths(self, *, collapse_loops: bool = True, **narrowed: Any) -> Result:
         """Which step follows which: n, persons, median and 95th percentile of the wait."""
-        population = self._ws.population(**narrowed)
-        return self._ws.result(
-            population, journeys.graph(population, self._ws.journey(), collapse_loops=collapse_loops)
+        return self._ws.rows(
+            lambda population: journeys.graph(population, self._ws.journey(), collapse_loops=collapse_loops),
+            **narrowed,
         )
 
-    def frictions(self, **narrowed: Any) -> tuple[Finding, ...]:
-        """What hurts: since when, for whom, how sure."""
-        return journeys.frictions(self._ws.population(**narrowed), self._ws.journey())
+    def frictions(self, **narrowed: Any) -> Listed[Finding]:
+        """What hurts: since when, for whom, how sure; the surest first."""
+
+        def found(population: Population) -> Listed[Finding]:
+            return Listed(journeys.frictions(population, self._ws.journey()), population.n_held_back())
+
+        return self._ws.measured(found, **narrowed)
 
 
 class Voice:
@@ -236,14 +249,17 @@ class Voice:
         **narrowed: Any,
     ) -> Result:
         """NPS, CSAT, CES and emotion with their 95 % bounds (`voice.scores`)."""
-        return voice.scores(
-            self._ws.population(**narrowed), about=about, kind=kind, question=question, by=by,
-            minimum_cell=self._ws.settings.minimum_cell,
-        )  # fmt: skip
+        least = self._ws.settings.minimum_cell
+        return self._ws.measured(
+            lambda population: voice.scores(
+                population, about=about, kind=kind, question=question, by=by, minimum_cell=least
+            ),
+            **narrowed,
+        )
 
     def responses(self, *, by: str = "survey_id", **narrowed: Any) -> Result:
         """Of those asked, who answered, dismissed or kept silent (`voice.responses`)."""
-        return voice.responses(self._ws.population(**narrowed), by=by)
+        return self._ws.measured(lambda population: voice.responses(population, by=by), **narrowed)
 
 
 class Attribution:
@@ -261,10 +277,13 @@ class Attribution:
         **narrowed: Any,
     ) -> Result:
         """Credit by channel, with 95 % bounds (`attribution.credit`). `value` holds the totals."""
-        return attribution.credit(
-            self._ws.population(**narrowed), model=model, conversion=conversion, lookback_s=lookback_s,
-            gap_s=self._ws.settings.session_gap_s,
-        )  # fmt: skip
+        gap_s = self._ws.settings.session_gap_s
+        return self._ws.measured(
+            lambda population: attribution.credit(
+                population, model=model, conversion=conversion, lookback_s=lookback_s, gap_s=gap_s
+            ),
+            **narrowed,
+        )
 
 
 class Segments:
@@ -273,21 +292,23 @@ class Segments:
     def __init__(self, workspace: Opened) -> None:
         self._ws = workspace
 
-    def counts(self, **narrowed: Any) -> dict[str, int]:
+    def counts(self, **narrowed: Any) -> Counted:
         """How many persons each named segment holds."""
-        population = self._ws.population(**narrowed)
-        found = {}
-        for name in segments.NAMED:
-            members = segments.members(population, segments.segment_rule(name))
-            counted = population.engine.run(members.aggregate(n=members.count()))
-            found[name] = int(counted.column("n")[0].as_py())
-        return found
+
+        def count(population: Population) -> Counted:
+            found = Counted()
+            for name in segments.NAMED:
+                members = segments.members(population, segments.segment_rule(name))
+                counted = population.engine.run(members.aggregate(n=members.count()))
+                found[name] = int(counted.column("n")[0].as_py())
+            return found
+
+        return self._ws.measured(count, **narrowed)
 
     def members(self, rule: str, **narrowed: Any) -> Result:
         """The persons a rule names, by id."""
-        population = self._ws.population(**narrowed)
-        members = segments.members(population, segments.segment_rule(rule, "rule"))
-        return self._ws.result(population, members.order_by("person_id"))
+        asked = segments.segment_rule(rule, "rule")
+        return self._ws.rows(lambda population: segments.members(population, asked).order_by("person_id"), **narrowed)
 
 
 class Predict:
@@ -298,7 +319,7 @@ class Predict:
 
     def score(self, *, horizon_days: int = 90, **narrowed: Any) -> Result:
         """For each person who bought, whether they still will and how often soon (`predict.score`)."""
-        return predict.score(self._ws.population(**narrowed), horizon_days=horizon_days)
+        return self._ws.measured(lambda population: predict.score(population, horizon_days=horizon_days), **narrowed)
 
 
 class Measure:
@@ -309,7 +330,7 @@ class Measure:
 
     def effect(self, experiment: str, *, outcome: str = "Order Completed", **narrowed: Any) -> Result:
         """Those acted on beside those held out of the same decision (`measure.effect`). `value` holds the Effect."""
-        return measure.effect(self._ws.population(**narrowed), experiment, outcome=outcome)
+        return self._ws.measured(lambda population: measure.effect(population, experiment, outcome=outcome), **narrowed)
 
 
 def with_instants(rows: pa.Table) -> pa.Table:

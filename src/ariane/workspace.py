@@ -14,7 +14,7 @@ from ariane.errors import InputError
 from ariane.model import Purpose
 from ariane.opened import Extent, Instant, Opened, iso, to_us
 from ariane.relations import NAMES, relation
-from ariane.result import Result
+from ariane.result import Noted, Result, told
 from ariane.rooms import Attribution, Decided, Journeys, Measure, Persons, Predict, Segments, Voice
 
 if TYPE_CHECKING:
@@ -77,13 +77,15 @@ class Workspace(Opened):
         now_us = to_us(at)
         file = self.path / "actions.toml"
         self.refresh()
-        return decide.decide(
-            self.engine,
+        noted = Noted(self.engine)
+        decision = decide.decide(
+            noted,
             thread.person_id,
             now_us=thread.last_seen_us if now_us is None else now_us,
             policy=decide.load_policy(file if file.exists() else None),
             bases={name: purpose.basis for name, purpose in self.settings.purposes.items()},
         )
+        return told(decision, noted)
 
     def sql(self, text: str, purpose: Purpose = "measurement") -> Result:
         """Ask the relations in DuckDB's SQL. Persons the purpose may not read are in none of them."""

@@ -106,7 +106,7 @@ class Frictions(msgspec.Struct, frozen=True):
 
 def frictions(workspace: Workspace, asked: Narrowed) -> Frictions:
     found = workspace.journeys.frictions(**asked.narrowed())
-    return Frictions(found, workspace.population(**asked.narrowed()).n_held_back())
+    return Frictions(found.rows, found.n_held_back)
 
 
 class ScoresAsked(Narrowed, frozen=True, kw_only=True):

@@ -42,7 +42,7 @@ def people(workspace: Workspace, asked: PeopleAsked) -> PeoplePage:
     if asked.offset + asked.limit > 10_000:
         raise InputError("A search lists 10,000 persons at most.", where="offset", next_step="Search for more.")
     found = workspace.people.find(asked.q, asked.purpose, limit=asked.offset + asked.limit, actor=ACTOR)
-    return PeoplePage(found[asked.offset :], None, asked.limit, asked.offset, listed.n_held_back)
+    return PeoplePage(found.rows[asked.offset :], None, asked.limit, asked.offset, listed.n_held_back)
 
 
 class PersonAsked(msgspec.Struct, frozen=True):

@@ -123,7 +123,7 @@ def friction(path: Path, as_json: bool, narrowed: dict[str, Any]) -> None:
     import ariane
 
     with ariane.open(path) as ws:
-        found = ws.journeys.frictions(**narrowed)
+        found = ws.journeys.frictions(**narrowed).rows
     if as_json:
         emit(found)
         return

@@ -13,6 +13,7 @@ from ariane.decide.holding import holdout, uniform
 from ariane.decide.policy import Action, Cap, Policy, load_policy
 from ariane.errors import InputError, NotFound
 from ariane.model import DAY, Purpose
+from ariane.result import Tabular
 from ariane.segments import check, segment_rule
 from ariane.store import COLUMNS, Engine
 
@@ -39,7 +40,7 @@ class Considered(msgspec.Struct, frozen=True):
     conditions: tuple[Condition, ...]
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, Tabular, frozen=True, dict=True):
     """What to do for the person now. `action` None: nothing. `propensity`: the exact probability with which this action
     was chosen among the eligible ones. `holdout` True: it is not to be carried out, only recorded."""
 

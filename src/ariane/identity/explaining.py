@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -20,9 +21,10 @@ from ariane.identity.settling import Row, load_rows
 from ariane.identity.solving import Edge, Groups, Known, canonical, partition, shared_among
 from ariane.identity.stored import identifiers, rulings
 from ariane.model import Identifier
+from ariane.result import Tabular, flat
 
 
-class Explanation(msgspec.Struct, frozen=True):
+class Explanation(msgspec.Struct, Tabular, frozen=True, dict=True):
     """Why `a` and `b` are one person (`path`: the evidence that leads from one to the other), or are not (`because`).
 
     `because` is one of: "" (they are), shared_a, shared_b, separated, limit (evidence was refused because one person
@@ -40,8 +42,12 @@ class Explanation(msgspec.Struct, frozen=True):
     def same(self) -> bool:
         return self.person_a == self.person_b
 
+    def as_rows(self) -> list[dict[str, Any]]:
+        """One row for each piece of evidence on the path; none when they are two persons."""
+        return [flat(tie) for tie in self.path]
 
-class Preview(msgspec.Struct, frozen=True):
+
+class Preview(msgspec.Struct, Tabular, frozen=True, dict=True):
     """What retracting evidence would do to a person: the identifiers that leave, by the person they would make, with
     their events. Nothing leaves when other evidence still ties."""
 
@@ -49,6 +55,14 @@ class Preview(msgspec.Struct, frozen=True):
     leaves: tuple[tuple[Identifier, ...], ...]
     n_events: int
     keys: tuple[int, ...]
+
+    def as_rows(self) -> list[dict[str, Any]]:
+        """One row for each identifier that would leave, `part` numbering the persons they would make."""
+        return [
+            {"person_id": self.person_id, "part": part, "kind": one.kind, "value": one.value}
+            for part, identifiers in enumerate(self.leaves, 1)
+            for one in identifiers
+        ]
 
 
 def explain(conn: sa.Connection, permit: Permit, a: Identifier, b: Identifier) -> Explanation:

@@ -17,6 +17,7 @@ from ariane.identity.rules import Rules
 from ariane.identity.solving import keys_behind
 from ariane.identity.stored import edges, identifiers, person_changes, persons
 from ariane.model import Identifier
+from ariane.result import Tabular, flat
 
 _Counts = dict[str, int]
 ORDERS = ("last_seen", "first_seen", "n_events", "n_identifiers")
@@ -65,15 +66,19 @@ class Found(msgspec.Struct, frozen=True):
     n_identifiers: int
 
 
-class People(msgspec.Struct, frozen=True):
+class People(msgspec.Struct, Tabular, frozen=True, dict=True):
     """A page of persons; `total` may be read, `n_held_back` may not for this purpose."""
 
     rows: tuple[Found, ...]
     total: int
     n_held_back: int
 
+    def as_rows(self) -> list[dict[str, Any]]:
+        """One row a person."""
+        return [flat(person) for person in self.rows]
 
-class Thread(msgspec.Struct, frozen=True):
+
+class Thread(msgspec.Struct, Tabular, frozen=True, dict=True):
     """One person: identifiers strongest first, the evidence that touches them, former ids that lead here.
     `asked` is the id or identifier it was found by."""
 
@@ -87,6 +92,10 @@ class Thread(msgspec.Struct, frozen=True):
     edges: tuple[Tie, ...]
     aliases: tuple[str, ...]
     keys: tuple[int, ...]
+
+    def as_rows(self) -> list[dict[str, Any]]:
+        """One row an identifier."""
+        return [{"person_id": self.person_id, **flat(held)} for held in self.identifiers]
 
 
 def find(conn: sa.Connection, permit: Permit, text: str, *, limit: int = 20) -> tuple[Found, ...]:

@@ -28,7 +28,7 @@ class FunnelStep(msgspec.Struct, frozen=True):
     of_previous: Interval
 
 
-class Funnel(msgspec.Struct, Tabular, frozen=True):
+class Funnel(msgspec.Struct, Tabular, frozen=True, dict=True):
     """A loose funnel: other steps may come between. `window_s` runs from whichever first step serves best."""
 
     steps: tuple[FunnelStep, ...]

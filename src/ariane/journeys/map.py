@@ -86,7 +86,7 @@ class StepView(msgspec.Struct, frozen=True):
         return self.marks[0] if self.marks else None
 
 
-class JourneyMap(msgspec.Struct, Tabular, frozen=True):
+class JourneyMap(msgspec.Struct, Tabular, frozen=True, dict=True):
     """A journey as lived and perceived, in one period, by one population. `rows` are the grid's, in drawing order.
 
     `peak` is the step whose emotion is furthest from neutral, `end` the last one that was spoken of (Kahneman et al.

@@ -34,6 +34,8 @@ class Engine(Protocol):
 
     def run(self, expression: ibis.Expr) -> pa.Table: ...
 
+    def text(self, expression: ibis.Expr) -> str: ...
+
     def refresh(self) -> bool: ...
 
     def close(self) -> None: ...
@@ -181,6 +183,10 @@ class SparkEngine:
 
     def run(self, expression: ibis.Expr) -> pa.Table:
         return self.backend.to_pyarrow(expression)
+
+    def text(self, expression: ibis.Expr) -> str:
+        """The SQL an expression becomes."""
+        return str(ibis.to_sql(expression, dialect="pyspark"))
 
     def close(self) -> None:
         self.session.stop()
