@@ -32,6 +32,14 @@ class Mark(msgspec.Struct, frozen=True):
     title: str
 
 
+class Kind(msgspec.Struct, frozen=True):
+    """A kind of mark, as the legend says it."""
+
+    kind: str
+    label: str
+    icon: str
+
+
 class Dot(msgspec.Struct, frozen=True):
     """A measured emotion: its place in percent, its label's offset in px, and the sentence behind it."""
 
@@ -120,6 +128,7 @@ class Drawing(msgspec.Struct, frozen=True, kw_only=True):
     spoken: str
     has_emotion: bool
     has_marks: bool
+    kinds: tuple[Kind, ...]
     has_says: bool
     has_front: bool
     has_back: bool
@@ -155,6 +164,7 @@ def draw(tongue: Tongue, asked: Asked, drawn: JourneyMap, findings_of: dict[str,
         spoken=_spoken(tongue, steps),
         has_emotion=any(step.emotion.value is not None for step in steps),
         has_marks=any(column.marks for column in columns),
+        kinds=tuple(Kind(kind, tongue._(label), icon) for kind, (label, icon) in MARKS.items()),
         has_says=any(column.says for column in columns),
         has_front=any(column.front for column in columns),
         has_back=any(column.back for column in columns),

@@ -7,7 +7,7 @@ import msgspec
 from ariane import ingest
 from ariane.errors import InputError
 from ariane.model import Event
-from ariane.store import SegmentLog
+from ariane.store.ports import Log
 
 BACK_BYTES = 96 * 1024
 FORWARD_BYTES = 1024 * 1024
@@ -58,7 +58,7 @@ def arrival(payload: bytes) -> Arrival:
 class Tail:
     """A reader that stands at the end of every partition. Each stream of the screen has its own."""
 
-    def __init__(self, log: SegmentLog) -> None:
+    def __init__(self, log: Log) -> None:
         self.log = log
         self.at = {partition: log.end(partition) for partition in log.partitions()}
 
