@@ -19,6 +19,7 @@ FALSE = frozenset({"false", "no", "n", "0", "f", "non", "faux"})
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 INT64 = 2**63
+_MONTHS = "janfebmaraprmayjunjulaugsepoctnovdec"
 
 
 def instant(value: Any, format: str = "iso", timezone: str = "UTC") -> str:
@@ -49,6 +50,18 @@ def instant(value: Any, format: str = "iso", timezone: str = "UTC") -> str:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=_zone(timezone))
     return moment.astimezone(UTC).isoformat()[:-6] + "Z"
+
+
+def month_of(name: str) -> int:
+    """The number of a month by the first three letters of its English name, whatever the machine's language.
+
+    >>> month_of("May"), month_of("dec")
+    (5, 12)
+    """
+    place = _MONTHS.find(name.lower()) if len(name) == 3 else -1
+    if place < 0 or place % 3:
+        raise ValueError(f"'{name[:20]}' is no month")
+    return place // 3 + 1
 
 
 def _since(value: Any, unit: int) -> timedelta:

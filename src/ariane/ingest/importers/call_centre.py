@@ -161,4 +161,5 @@ CALL_CENTRE = Importer(
     files=_paths,
     records=_records,
     journey="call_centre.toml",
+    aliases=("call-centre-feb1999", "call-center"),
 )

@@ -1,4 +1,4 @@
-"""Opens the file given, and only that file: plain or packed (gzip, xz, bzip2), in bounded memory, line by line."""
+"""Opens the file given, and only that file: plain or packed (gzip, xz, bzip2, zip), in bounded memory, line by line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISREG
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
+from zipfile import BadZipFile, ZipFile
 
 from ariane.errors import InputError, NotFound
 from ariane.ingest.importers.report import Tally
@@ -23,7 +24,15 @@ FREE_BYTES = 16 * 1024 * 1024
 """A packed file may open to 16 MiB whatever its size, and beyond that to 500 times its size, so that a few kilobytes
 cannot fill a disk."""
 
-PACKED = ("", ".gz", ".xz", ".bz2")
+PACKED = ("", ".gz", ".xz", ".bz2", ".zip")
+ZIP = b"PK\x03\x04"
+
+
+class Part(NamedTuple):
+    """A file, or one file inside a zip archive."""
+
+    path: Path
+    inside: str = ""
 
 
 def regular(path: Path) -> Path:
@@ -79,6 +88,62 @@ def need(folder: Path, *names: str) -> Path:
     return found
 
 
+def part(path: Path, *names: str) -> Part:
+    """The file of one of these names: the path itself, one in that folder, or one in a zip archive of either.
+
+    Raises NotFound naming what was looked for when there is none.
+    """
+    if not path.is_dir():
+        return _within(regular(path), names) or Part(path)
+    found = find(path, *names)
+    if found is not None:
+        return _within(found, names) or Part(found)
+    for archive in sorted(path.glob("*.zip")):
+        if held := _within(regular(archive), names, quiet=True):
+            return held
+    return Part(need(path, *names))
+
+
+def _within(path: Path, names: tuple[str, ...], *, quiet: bool = False) -> Part | None:
+    """The part of an archive that has one of these names; None when the path is no archive, or holds none quietly."""
+    with path.open("rb") as file:
+        if file.read(4) != ZIP:
+            return None
+    held = _members(path)
+    for name in names:
+        for member in held:
+            if Path(member).name == name:
+                return Part(path, member)
+    if quiet:
+        return None
+    raise NotFound(f"There is no {names[0]} in this archive.", where=str(path), allowed=", ".join(held[:20]))
+
+
+def _members(path: Path) -> list[str]:
+    """What a zip archive holds, without what a Mac leaves in it."""
+    try:
+        with ZipFile(path) as archive:
+            names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+    except (BadZipFile, OSError, ValueError) as error:
+        raise InputError(
+            f"The zip archive is damaged: {error}.", where=str(path), next_step="Fetch it again."
+        ) from error
+    return [name for name in names if "__MACOSX/" not in name and not Path(name).name.startswith(".")]
+
+
+def only_member(path: Path) -> str:
+    """The one file in a zip archive. InputError when there are several: a spreadsheet is such an archive too."""
+    held = _members(path)
+    if len(held) != 1:
+        raise InputError(
+            "This zip archive holds several files (a spreadsheet is one too).",
+            where=str(path),
+            allowed="text, Parquet, or one file packed with gzip, xz, bzip2 or zip",
+            next_step="Extract the file you mean, or save the sheet as CSV.",
+        )
+    return held[0]
+
+
 def digest_of(paths: list[Path], *settings: str) -> str:
     """What an import is recognised by: the content of its files and how they are read, as 32 hex digits."""
     digest = blake2b(digest_size=16)
@@ -92,8 +157,8 @@ def digest_of(paths: list[Path], *settings: str) -> str:
     return digest.hexdigest()
 
 
-def chunks(path: Path, tally: Tally) -> Iterator[bytes]:
-    """The file's bytes, unpacked, a chunk at a time.
+def chunks(path: Path, tally: Tally, inside: str = "") -> Iterator[bytes]:
+    """The file's bytes, unpacked, a chunk at a time; `inside` names the one meant in a zip archive of several.
 
     Raises InputError when a packed file is damaged, cut short, or opens to far more than it can honestly hold.
     """
@@ -102,7 +167,7 @@ def chunks(path: Path, tally: Tally) -> Iterator[bytes]:
         magic = raw.read(6)
         raw.seek(0)
         try:
-            for chunk in _unpacked(raw, magic):
+            for chunk in _unpacked(path, raw, magic, inside):
                 produced += len(chunk)
                 tally.reached(path, raw.tell())
                 if produced > FREE_BYTES and produced > MAX_RATIO * raw.tell():
@@ -112,7 +177,7 @@ def chunks(path: Path, tally: Tally) -> Iterator[bytes]:
                         next_step="If it is genuine, unpack it first and import the plain file.",
                     )
                 yield chunk
-        except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        except (EOFError, OSError, zlib.error, lzma.LZMAError, BadZipFile, RuntimeError) as error:
             raise InputError(
                 f"The file is damaged or cut short: {error}.",
                 where=str(path),
@@ -120,9 +185,15 @@ def chunks(path: Path, tally: Tally) -> Iterator[bytes]:
             ) from error
 
 
-def _unpacked(raw: BinaryIO, magic: bytes) -> Iterator[bytes]:
+def _unpacked(path: Path, raw: BinaryIO, magic: bytes, inside: str) -> Iterator[bytes]:
     if magic.startswith(b"\xfd7zXZ\0"):
         yield from _unxz(raw)
+        return
+    if magic.startswith(ZIP):
+        inside = inside or only_member(path)
+        with ZipFile(raw) as archive, archive.open(inside) as member:
+            while chunk := member.read(CHUNK):
+                yield chunk
         return
     file: BinaryIO = raw
     if magic.startswith(b"\x1f\x8b"):
@@ -154,13 +225,14 @@ def _unxz(raw: BinaryIO) -> Iterator[bytes]:
             yield chunk
 
 
-def lines(path: Path, tally: Tally) -> Iterator[tuple[int, bytes]]:
+def lines(path: Path, tally: Tally, inside: str = "") -> Iterator[tuple[int, bytes]]:
     """The file's lines with their numbers, from 1, without their ends.
 
-    A line longer than 1 MiB is reported as a bad row and left out. Raises InputError for UTF-16 text and zip archives.
+    A line longer than 1 MiB is reported as a bad row and left out. Raises InputError for UTF-16 text and archives of
+    several files.
     """
     number, rest, skipping, first = 0, b"", False, True
-    for chunk in chunks(path, tally):
+    for chunk in chunks(path, tally, inside):
         if first:
             _refuse_foreign(path, chunk)
             chunk, first = chunk.removeprefix(b"\xef\xbb\xbf"), False
@@ -185,10 +257,3 @@ def lines(path: Path, tally: Tally) -> Iterator[tuple[int, bytes]]:
 def _refuse_foreign(path: Path, start: bytes) -> None:
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise InputError("The file is UTF-16.", where=str(path), next_step="Save it as UTF-8.")
-    if start.startswith(b"PK\x03\x04"):
-        raise InputError(
-            "This is a zip archive (a spreadsheet is one too).",
-            where=str(path),
-            allowed="text, Parquet, or either packed with gzip, xz or bzip2",
-            next_step="Extract the file, or save the sheet as CSV.",
-        )

@@ -13,13 +13,15 @@ from ariane.ingest.record import Record
 
 
 class Job(msgspec.Struct, frozen=True):
-    """One import under way. `received_us` is when it began; `mapping` only for tables."""
+    """One import under way. `received_us` is when it began; `mapping` only for tables. `secret` is the workspace's own,
+    for what must be told apart but not recognised elsewhere."""
 
     path: Path
     source: str
     received_us: int
     tally: Tally
     mapping: Mapping | None = None
+    secret: bytes = b""
 
 
 class Importer(msgspec.Struct, frozen=True):
@@ -27,7 +29,8 @@ class Importer(msgspec.Struct, frozen=True):
 
     `files` names what will be read, `records` yields every record in an order that depends on the files alone, so that
     an interrupted import can go on where it stopped. `version` rises whenever the records for the same files change.
-    `basis` is the purpose the rows come under; `journey` names the journey file that fits them.
+    `basis` is the purpose the rows come under; `journey` names the journey file that fits them; `aliases` are other
+    names it answers to.
     """
 
     kind: str
@@ -37,3 +40,4 @@ class Importer(msgspec.Struct, frozen=True):
     basis: str = "measurement"
     version: int = 1
     journey: str = ""
+    aliases: tuple[str, ...] = ()

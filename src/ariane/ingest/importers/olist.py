@@ -238,4 +238,5 @@ OLIST = Importer(
     files=_paths,
     records=_records,
     journey="olist.toml",
+    aliases=("olist-sample",),
 )

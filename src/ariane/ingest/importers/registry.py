@@ -6,28 +6,46 @@ from difflib import get_close_matches
 from importlib.resources import files
 
 from ariane.errors import InputError
+from ariane.ingest.importers.access_log import ACCESS_LOG
+from ariane.ingest.importers.bank_marketing import BANK_MARKETING
 from ariane.ingest.importers.call_centre import CALL_CENTRE
+from ariane.ingest.importers.comcast import COMCAST
+from ariane.ingest.importers.decentraland import DECENTRALAND
+from ariane.ingest.importers.elasticoffee import ELASTICOFFEE
+from ariane.ingest.importers.fitbit import FITBIT
+from ariane.ingest.importers.google_store import GOOGLE_STORE
 from ariane.ingest.importers.job import Importer
 from ariane.ingest.importers.olist import OLIST
+from ariane.ingest.importers.online_retail import ONLINE_RETAIL
 from ariane.ingest.importers.starbucks import STARBUCKS
 from ariane.ingest.importers.table import TABLES
 
-IMPORTERS: dict[str, Importer] = {found.kind: found for found in (*TABLES, STARBUCKS, OLIST, CALL_CENTRE)}
+IMPORTERS: dict[str, Importer] = {
+    found.kind: found
+    for found in (
+        *TABLES, ACCESS_LOG, STARBUCKS, OLIST, CALL_CENTRE, ONLINE_RETAIL, BANK_MARKETING, COMCAST, GOOGLE_STORE,
+        ELASTICOFFEE, FITBIT, DECENTRALAND,
+    )
+}  # fmt: skip
+
+_ALIASES = {alias: one.kind for one in IMPORTERS.values() for alias in one.aliases}
 
 
 def importer(kind: str) -> Importer:
-    """The importer of a kind. Raises InputError naming the kinds there are.
+    """The importer of a kind, or of another name it answers to. Raises InputError naming the kinds there are.
 
-    >>> importer("csv").kind
-    'csv'
+    >>> importer("csv").kind, importer("olist_sample").kind
+    ('csv', 'olist')
     """
-    if kind not in IMPORTERS:
-        close = get_close_matches(kind, IMPORTERS, n=1)
+    named = kind.lower().replace("_", "-")
+    named = _ALIASES.get(named, named)
+    if named not in IMPORTERS:
+        close = get_close_matches(named, IMPORTERS, n=1)
         raise InputError(
             f"Unknown kind of import '{kind}'" + (f": did you mean '{close[0]}'?" if close else "."),
             allowed=", ".join(IMPORTERS),
         )
-    return IMPORTERS[kind]
+    return IMPORTERS[named]
 
 
 def template(kind: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from hashlib import blake2b
@@ -15,7 +16,20 @@ OnProgress = Callable[[str, int, int], None]
 """Called now and then with (label, bytes read, bytes in all)."""
 
 N_BAD_ROWS = 5
+MOST_MANGLED = 100_000
 RECENT_ROWS = 1_000_000
+
+
+_MANGLED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
+
+
+def is_mangled(value: str) -> bool:
+    """Whether an identifier went through a spreadsheet, which writes a long number as a power of ten.
+
+    >>> is_mangled("9.44E+18"), is_mangled("944"), is_mangled("e12")
+    (True, False, False)
+    """
+    return len(value) < 32 and value[:1].isdigit() and _MANGLED.fullmatch(value) is not None
 
 
 class BadRow(msgspec.Struct, frozen=True):
@@ -33,7 +47,8 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     `n_events` is how many events the files hold, `n_added` how many this run appended to the log: none when the same
     files were imported before. `n_skipped` gives rows left out by reason, `n_duplicates` rows equal to one before
     them. `resumed_from` is how many events an interrupted run had left. `figures` are the importer's own checks, shares
-    between 0 and 1. `samples` holds the first events of a dry run.
+    between 0 and 1. `basis` is the purpose the rows came under. `warnings` say what in the files is not what it seems,
+    and what was done about it. `samples` holds the first events of a dry run.
     """
 
     kind: str
@@ -49,6 +64,8 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, float] = {}
     bad_rows: tuple[BadRow, ...] = ()
     samples: tuple[Event, ...] = ()
+    basis: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class Tally:
@@ -60,6 +77,8 @@ class Tally:
         self.skipped: Counter[str] = Counter()
         self.bad_rows: list[BadRow] = []
         self.figures: dict[str, float] = {}
+        self._warnings: dict[str, None] = {}
+        self._mangled: dict[str, tuple[int, set[str]]] = {}
         self._positions: dict[Path, int] = {}
         self._recent: set[bytes] = set()
         self._older: set[bytes] = set()
@@ -85,9 +104,33 @@ class Tally:
         self._recent.add(key)
         return False
 
+    def warn(self, text: str) -> None:
+        """Say once that something in the files is not what it seems."""
+        self._warnings[text] = None
+
+    def identity(self, column: str, value: str) -> str | None:
+        """The value of a column that says who it was; None, counted and warned of, when a spreadsheet mangled it."""
+        if not is_mangled(value):
+            return value
+        n, kept = self._mangled.get(column, (0, set()))
+        if len(kept) < MOST_MANGLED:
+            kept.add(value)
+        self._mangled[column] = (n + 1, kept)
+        return None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was warned of, and the identifiers refused."""
+        refused = (
+            f"{column}: {n:,} rows hold {len(kept):,} values such as {min(kept)}, which a spreadsheet shortened. Their "
+            "last digits are gone, so one stands for many: none was taken as identity, nobody was merged on it."
+            for column, (n, kept) in self._mangled.items()
+        )
+        return (*self._warnings, *refused)
+
     def reached(self, path: Path, position: int) -> None:
         """Note how far into a file reading has come."""
-        self._positions[path] = position
+        self._positions[path] = max(position, self._positions.get(path, 0))
 
     @property
     def bytes_read(self) -> int:

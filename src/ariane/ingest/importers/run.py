@@ -6,12 +6,14 @@ downstream. The note of an import stands under the digest of its files: the same
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from itertools import chain, islice
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any, Protocol
 
 import msgspec
@@ -30,6 +32,7 @@ from ariane.model import Event
 GROUP = 2_000
 IN_FLIGHT = 3
 N_SAMPLES = 5
+SECRET_BYTES = 32
 
 
 class LogWriter(Protocol):
@@ -63,7 +66,7 @@ def run_import(
     again goes on.
     """
     began = time.perf_counter()
-    chosen, job = _prepared(kind, Path(path), mapping)
+    chosen, job = _prepared(kind, Path(path), mapping, _secret(resume_dir))
     files = chosen.files(job.path)
     stamps = _stamps(files)
     digest = digest_of(files, chosen.kind, str(chosen.version), mapping_text(mapping) if mapping is not None else "")
@@ -100,7 +103,7 @@ def dry_run(
 ) -> ImportReport:
     """Read everything as `run_import` would, write nothing, and show the first five events in `samples`."""
     began = time.perf_counter()
-    chosen, job = _prepared(kind, Path(path), mapping)
+    chosen, job = _prepared(kind, Path(path), mapping, token_bytes(SECRET_BYTES))
     total = sum(size for size, _ in _stamps(chosen.files(job.path)))
     n_events = 0
     samples: list[Event] = []
@@ -113,14 +116,14 @@ def dry_run(
     return msgspec.structs.replace(report, n_added=0, samples=tuple(samples))
 
 
-def _prepared(kind: str, path: Path, mapping: Mapping | None) -> tuple[Importer, Job]:
+def _prepared(kind: str, path: Path, mapping: Mapping | None, secret: bytes) -> tuple[Importer, Job]:
     chosen = importer(kind)
     if mapping is not None and chosen not in TABLES:
         raise InputError(
-            f"'{kind}' has its own mapping.", next_step="Leave the mapping out, or import the file as csv."
+            f"'{chosen.kind}' has its own mapping.", next_step="Leave the mapping out, or import the file as csv."
         )
-    source = (mapping.source if mapping is not None else "") or f"import_{kind.replace('-', '_')}"
-    return chosen, Job(path, source, time.time_ns() // 1000, Tally(), mapping)
+    source = (mapping.source if mapping is not None else "") or f"import_{chosen.kind.replace('-', '_')}"
+    return chosen, Job(path, source, time.time_ns() // 1000, Tally(), mapping, secret)
 
 
 def _with_header(chosen: Importer, job: Job, digest: str) -> Iterator[Record]:
@@ -129,8 +132,8 @@ def _with_header(chosen: Importer, job: Job, digest: str) -> Iterator[Record]:
     first = next(records, None)
     if first is None:
         return iter(())
-    basis = job.mapping.basis if job.mapping is not None else chosen.basis
-    properties: dict[str, Any] = {"kind": chosen.kind, "purpose": basis, "digest": digest, "name": job.path.name}
+    purpose = _basis_of(chosen, job)
+    properties: dict[str, Any] = {"kind": chosen.kind, "purpose": purpose, "digest": digest, "name": job.path.name}
     header = Record(
         source=job.source,
         message_id=f"import-{digest}",
@@ -181,6 +184,26 @@ class _Notes:
         self.write(Note(n_events))
 
 
+def _secret(folder: Path) -> bytes:
+    """The workspace's secret, made when first asked for. What is hashed with it cannot be guessed from outside."""
+    file = folder / "secret"
+    try:
+        if len(known := file.read_bytes()) == SECRET_BYTES:
+            return known
+    except FileNotFoundError:
+        pass
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = folder / f"secret.{os.getpid()}"
+    fresh.touch(mode=0o600)
+    fresh.write_bytes(token_bytes(SECRET_BYTES))
+    fresh.replace(file)
+    return file.read_bytes()
+
+
+def _basis_of(chosen: Importer, job: Job) -> str:
+    return job.mapping.basis if job.mapping is not None else chosen.basis
+
+
 def _read_note(path: Path) -> Note:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Note)
@@ -206,4 +229,6 @@ def _report(chosen: Importer, job: Job, n_events: int, began: float, resumed_fro
         resumed_from=resumed_from,
         figures=tally.figures,
         bad_rows=tuple(tally.bad_rows),
+        basis=_basis_of(chosen, job),
+        warnings=tally.warnings,
     )

@@ -212,4 +212,5 @@ STARBUCKS = Importer(
     files=_paths,
     records=_records,
     journey="starbucks.toml",
+    aliases=("starbucks-offers",),
 )
