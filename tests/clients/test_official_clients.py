@@ -7,16 +7,12 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +22,7 @@ from ariane import settings
 from ariane.processes import Serving, settle
 from ariane.store import Stores
 from tests import node
+from tests.clients.serving import free_port, page_server
 
 HERE = Path(__file__).resolve().parent
 N_EVENTS = int(os.environ.get("ARIANE_CLIENT_EVENTS", "10000"))
@@ -34,8 +31,9 @@ PAUSE_S = 1.5
 
 SEND = """
 const [host, key, n, batching] = args;
-const integrations = {"Segment.io": batching ? {deliveryStrategy: {strategy: "batching", config: {size: 50, timeout: 200}}} : {}};
-const [analytics] = await window.AnalyticsNext.AnalyticsBrowser.load({writeKey: key, cdnURL: host}, {integrations, retryQueue: true});
+const together = {deliveryStrategy: {strategy: "batching", config: {size: 50, timeout: 200}}};
+const options = {integrations: {"Segment.io": batching ? together : {}}, retryQueue: true};
+const [analytics] = await window.AnalyticsNext.AnalyticsBrowser.load({writeKey: key, cdnURL: host}, options);
 for (let i = 0; i < n; i++) {
   analytics.track("analytics_next", {n: i + (batching ? 0 : 1e6)});
   if (i % 100 == 99) await new Promise(go => setTimeout(go, 60));
@@ -43,33 +41,10 @@ for (let i = 0; i < n; i++) {
 """
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves the page and the browser library, silently."""
-
-    def log_message(self, *_said: object) -> None:
-        pass
-
-
-@contextmanager
-def page_server(folder: Path) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
 @contextmanager
 def served(path: Path) -> Iterator[tuple[Serving, str]]:
     key = settings.create(path).sources["default"].write_key
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    serving = Serving(path, "127.0.0.1", port, roles=("stream", "lake", "collector"), backoff_s=(0.0,))
+    serving = Serving(path, "127.0.0.1", free_port(), roles=("stream", "lake", "collector"), backoff_s=(0.0,))
     serving.start()
     try:
         yield serving, key
@@ -156,7 +131,9 @@ def test_no_event_of_the_browser_library_is_lost_or_doubled(tmp_path: Path, chro
         for batching, n in ((True, N_EVENTS - n_single), (False, n_single)):
             page = browser.new_page()
             page.goto(site)
-            page.evaluate(f"(args) => {{ window.sent = (async () => {{ {SEND} }})() }}", [serving.address, key, n, batching])
+            page.evaluate(
+                f"(args) => {{ window.sent = (async () => {{ {SEND} }})() }}", [serving.address, key, n, batching]
+            )
             _disturb(serving, random.Random(7), 3)
             page.evaluate("() => window.sent")
             before = time.monotonic()
