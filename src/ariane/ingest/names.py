@@ -43,6 +43,7 @@ KNOWN_EVENTS: dict[str, tuple[str, ...]] = {
     "Object Error": ("product_id", "code"),
     "Error Shown": ("code", "path"),
     "Rage Click": ("path",),
+    "Long Wait": ("path", "wait_s"),
     "Try-On Started": ("product_id",),
     "Try-On Completed": ("product_id",),
     "Virtual Shop Entered": (),
