@@ -58,6 +58,8 @@ def receipts_of(
     [('marketing', 'email', True)]
     """
     said = event.context.get("consent") if event.context else None
+    if said is None and event.context and "consentManagement" in event.context:
+        said = managed(event.context["consentManagement"])
     explicit = event.name in EXPLICIT or event.name == PREFERENCE_EVENT
     if said is None and not explicit:
         return
@@ -81,13 +83,32 @@ def receipts_of(
     if not isinstance(preferences, dict):
         return
     answers: dict[str, bool] = {}
+    any_of = isinstance(said, dict) and said.get("resolutionStrategy") == "or"
     for category, granted in preferences.items():
         purpose = _purpose(category, categories)
         if purpose is not None and isinstance(granted, bool):
-            # Two categories may speak of one purpose: only a yes to both is a yes.
-            answers[purpose] = granted and answers.get(purpose, True)
+            # Two categories may speak of one purpose: only a yes to both is a yes, unless the sender said otherwise.
+            before = answers.get(purpose, not any_of)
+            answers[purpose] = (granted or before) if any_of else (granted and before)
     for purpose, granted in answers.items():
         yield receipt(purpose, ANY_CHANNEL, granted)
+
+
+def managed(consent: object) -> dict[str, Any] | None:
+    """RudderStack's `context.consentManagement` as Segment's `context.consent`; None when it says nothing.
+
+    >>> managed({"provider": "oneTrust", "allowedConsentIds": {"C0002": "Analytics"}, "deniedConsentIds": ["C0004"]})
+    {'categoryPreferences': {'C0002': True, 'C0004': False}, 'resolutionStrategy': None}
+    """
+    if not isinstance(consent, dict):
+        return None
+    preferences: dict[str, bool] = {}
+    for ids, granted in ((consent.get("allowedConsentIds"), True), (consent.get("deniedConsentIds"), False)):
+        if isinstance(ids, list | dict):  # OneTrust's are a mapping of id to name
+            preferences.update((name, granted) for name in ids if isinstance(name, str))
+    if not preferences:
+        return None
+    return {"categoryPreferences": preferences, "resolutionStrategy": consent.get("resolutionStrategy")}
 
 
 def _purpose(name: object, categories: Mapping[str, str] | None) -> str | None:

@@ -1,4 +1,5 @@
-"""The front door: takes events at `/v1/*`, answers `/healthz`, `/readyz` and `/metrics`, passes the rest on.
+"""The front door: takes events, tells clients their settings, answers `/healthz`, `/readyz` and `/metrics`, passes the
+rest on to the console.
 
 `create_app` makes the application granian runs (RSGI); `create_asgi` the same for any ASGI server, without the console.
 """
@@ -8,39 +9,43 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from ariane import settings as settings_module
-from ariane.errors import Transient
-from ariane.ingest import browser
-from ariane.ingest.front import Front
-from ariane.ingest.keys import KeyRing
-from ariane.ingest.receive import (
-    KINDS,
-    SUCCESS,
-    Headers,
-    Received,
-    Reply,
-    other_method,
-    receive,
-    refusal,
-    too_large,
-    unknown_path,
-)
-from ariane.ingest.sink import Sink
-from ariane.store import SegmentLog
+import msgspec
 
-DRAINED = 4
-"""A body too large is read up to this many times the limit, so that the client hears the answer."""
+from ariane import settings as settings_module
+from ariane.errors import ArianeError, NotFound, Transient
+from ariane.ingest import browser, routes
+from ariane.ingest.answers import ANYWHERE, FRESH, JSON, SUCCESS, Reply, found, other_method, refusal, unknown_path
+from ariane.ingest.front import Front
+from ariane.ingest.headers import key_in
+from ariane.ingest.keys import KeyRing, Keys
+from ariane.ingest.lag import Lag, lags
+from ariane.ingest.pixel import asked
+from ariane.ingest.receive import Received, UnknownKey, receive, receive_hook, receive_pixel, too_large
+from ariane.ingest.requests import AsgiRequest, Message, Receive, Request, RsgiRequest, Send, length_of
+from ariane.ingest.routes import Route
+from ariane.ingest.settings_file import address_of, rudder_source, segment_settings
+from ariane.ingest.sink import Busy, Sink
+from ariane.settings import Settings
+from ariane.store import SegmentLog
 
 INLINE_BYTES = 1 << 18
 """A larger body is read in a thread: a hostile one may take a second, and nobody else shall wait for it."""
 
-_OWN = frozenset({"/healthz", "/readyz", "/metrics", browser.PATH})
-_PLAIN = (("content-type", "text/plain; version=0.0.4; charset=utf-8"), ("cache-control", "no-store"))
-_STATUS = (("content-type", "application/json"), ("cache-control", "no-store"))
+SHARED = 64
+"""Partitions looked at for a free one on a log that several machines share."""
+
+LOOK_S = 1.0
+"""How far the consumers are behind is looked at no more often than this."""
+
+BEHIND_RETRY_S = 10
+
+_PLAIN = (("content-type", "text/plain; version=0.0.4; charset=utf-8"), FRESH)
+_STATUS = (JSON, FRESH)
+_SUCCESS_HEADERS = [JSON, ANYWHERE[0]]
 
 
 class Collector:
@@ -48,73 +53,195 @@ class Collector:
 
     def __init__(self, workspace: Path, console_port: int | None = None) -> None:
         settings = settings_module.load(workspace)
+        self.workspace = workspace
         self.keys = KeyRing(workspace)
-        self.sink = Sink(
-            SegmentLog(workspace / "log", segment_bytes=settings.segment_bytes), settings.collector_workers
-        )
+        self.log = _log_of(workspace, settings)
+        # On a shared log other machines' collectors hold partitions too: the first free one is further on.
+        self.sink = Sink(self.log, SHARED if settings.log_url else settings.collector_workers)
         self.front = Front(console_port)
+        self._behind, self._look_at = 0, 0.0
 
     def owns(self, path: str) -> bool:
         """Whether the path is answered here and not by the console."""
-        return path.startswith("/v1/") or path in _OWN
+        return routes.owns(path) or path == browser.PATH
 
-    async def answer(self, method: str, path: str, headers: Headers, chunks: AsyncIterator[bytes]) -> Reply:
+    async def answer(self, request: Request) -> Reply:
         """The reply to a request on one of our own paths; events are on disk when it says so."""
-        kind = KINDS.get(path) or KINDS.get(path.rstrip("/"))
-        if kind is None:
-            return self._about(method, path, headers)
-        if method != "POST":
-            return other_method(method)
-        keys = self.keys.now()
-        body = await _read(chunks, keys.max_body_bytes)
-        if body is None:
-            received = Received(refusal(too_large(keys.max_body_bytes)))
-        elif len(body) <= INLINE_BYTES:
-            received = receive(kind, headers, body, keys, time.time_ns() // 1000)
-        else:
-            received = await asyncio.to_thread(receive, kind, headers, body, keys, time.time_ns() // 1000)
-        reply = received.reply
-        if reply.status == 200:
-            try:
-                await self.sink.store(received.payloads)
-                self.sink.metrics.accepted(len(received.payloads), len(body or b""), received.n_invalid)
+        method, path = request.method, request.path
+        route = routes.posted(path)
+        if route is not None:
+            return await self.take(route, request) if method == "POST" else other_method(method, "POST")
+        if path in routes.PIXELS and method in ("GET", "HEAD"):
+            keys = self.keys.now()
+            return await self._kept(
+                receive_pixel(path, request.headers, keys, _now_us(), request.query),
+                len(request.query),
+                time.perf_counter(),
+            )
+        return await self._told(request)
+
+    async def take(self, route: Route, request: Request) -> Reply:
+        """The reply to a request that brings events."""
+        began = time.perf_counter()
+        sink, keys = self.sink, self.keys.now()
+        length = length_of(request.headers)
+        size = length if 0 <= length < keys.max_body_bytes else keys.max_body_bytes
+        try:
+            self._hold_back(keys)
+            sink.hold(size)
+        except Transient as error:
+            await request.body(0)
+            return self._refused(refusal(error))
+        try:
+            body = await request.body(keys.max_body_bytes)
+            if body is None:
+                received = Received(refusal(too_large(keys.max_body_bytes)))
+            elif route.kind == "metrics":
+                self._count(body)
                 return SUCCESS
+            else:
+                received = await self._received(route, request, body, keys)
+            return await self._kept(received, len(body or b""), began)
+        finally:
+            sink.release(size)
+
+    async def _received(self, route: Route, request: Request, body: bytes, keys: Keys) -> Received:
+        now_us = _now_us()
+        if route.kind == "hook":
+            # In a thread whatever its size: what reads it is loaded with the first.
+            given = (request.path, request.headers, body, keys, now_us, request.query)
+            return await asyncio.to_thread(receive_hook, *given)
+        if len(body) <= INLINE_BYTES:
+            return receive(route, request.headers, body, keys, now_us, request.query)
+        return await asyncio.to_thread(receive, route, request.headers, body, keys, now_us, request.query)
+
+    async def _kept(self, received: Received, n_bytes: int, began: float) -> Reply:
+        """The reply, once what was received is on disk."""
+        reply, payloads = received.reply, received.payloads
+        if reply.status != 200:
+            return self._refused(reply)
+        if payloads:
+            try:
+                await self.sink.put(payloads)
             except Transient as error:
-                reply = refusal(error)
-        self.sink.metrics.rejected(reply.status)
+                return self._refused(refusal(error))
+        self.sink.metrics.accepted(len(payloads), n_bytes, received.n_invalid, time.perf_counter() - began)
         return reply
 
-    def _about(self, method: str, path: str, headers: Headers) -> Reply:
-        if path not in _OWN:
-            return unknown_path(path) if method != "OPTIONS" else other_method(method)
-        if method not in ("GET", "HEAD"):
-            return Reply(
-                405, b'{"code":"method_not_allowed","message":"Read it with GET."}', (*_STATUS, ("allow", "GET, HEAD"))
+    def _refused(self, reply: Reply) -> Reply:
+        try:
+            code = msgspec.json.decode(reply.body, type=_Coded).code
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            code = "pixel"
+        self.sink.metrics.rejected(reply.status, code)
+        return reply
+
+    def _hold_back(self, keys: Keys) -> None:
+        """Busy while the log's consumers are further behind than the settings allow."""
+        if not keys.max_lag_bytes:
+            return
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_S
+            asyncio.get_running_loop().run_in_executor(None, self._look)
+        if self._behind > keys.max_lag_bytes:
+            raise Busy(
+                f"Consumers are {self._behind:,} bytes of events behind.",
+                allowed=f"max_lag_bytes, {keys.max_lag_bytes:,}",
+                next_step="Send it again later.",
+                retry_after_s=BEHIND_RETRY_S,
             )
+
+    def _look(self) -> None:
+        by_consumer: dict[str, int] = {}
+        for lag in self._lags():
+            by_consumer[lag.consumer] = by_consumer.get(lag.consumer, 0) + lag.bytes
+        self._behind = max(by_consumer.values(), default=0)
+
+    def _lags(self) -> list[Lag]:
+        try:
+            return lags(self.workspace, self.log, _now_us())
+        except (ArianeError, OSError):
+            return []
+
+    def _count(self, body: bytes) -> None:
+        """Count what a library says about itself; it is not kept."""
+        try:
+            self.sink.metrics.n_client_metrics += len(msgspec.json.decode(body, type=_Series).series)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+
+    async def _told(self, request: Request) -> Reply:
+        """The reply to whoever asks for settings or for how things stand."""
+        method, path = request.method, request.path
+        try:
+            if path.startswith(routes.SETTINGS[0]) and path.endswith(routes.SETTINGS[1]):
+                return self._settings(request) if method in ("GET", "HEAD") else other_method(method, "GET")
+            if path.rstrip("/") == routes.SOURCE_CONFIG:
+                return self._source_config(request) if method in ("GET", "HEAD") else other_method(method, "GET")
+        except ArianeError as error:
+            return self._refused(refusal(error))
+        if path not in routes.STATUS and path != browser.PATH:
+            return (
+                other_method(method, "GET")
+                if path in routes.PIXELS
+                else self._refused(unknown_path(method, path, routes.known()))
+            )
+        if method not in ("GET", "HEAD"):
+            return other_method(method, "GET")
+        return await self._status(path, request)
+
+    async def _status(self, path: str, request: Request) -> Reply:
         if path == browser.PATH:
-            compressed = "gzip" in (headers.get("accept-encoding") or "")
+            compressed = "gzip" in (request.headers.get("accept-encoding") or "")
             coding = (("content-encoding", "gzip"),) if compressed else ()
             return Reply(200, browser.script(compressed=compressed), (*browser.HEADERS, *coding))
+        self.sink.open()
+        ready = self.sink.ready
         if path == "/metrics":
-            return Reply(200, self.sink.metrics.text().encode(), _PLAIN)
+            self.sink.metrics.writable = ready
+            behind = await asyncio.to_thread(self._lags)
+            return Reply(200, self.sink.metrics.text(behind).encode(), _PLAIN)
         if path == "/healthz":
             return Reply(200, b'{"status":"ok"}', _STATUS)
-        self.sink.open()
-        if self.sink.ready:
+        if path == "/health":
+            return found({"server": "UP", "db": "UP" if ready else "DOWN", "acceptingEvents": str(ready).upper()})
+        if ready:
             return Reply(200, b'{"status":"ready"}', _STATUS)
-        return Reply(
-            503, b'{"code":"unavailable","message":"The log cannot be written."}', (*_STATUS, ("retry-after", "2"))
-        )
+        return refusal(Transient("The log cannot be written.", retry_after_s=2))
+
+    def _settings(self, request: Request) -> Reply:
+        """What Segment's libraries fetch first: where to send, for this write key."""
+        before, after = routes.SETTINGS
+        key = request.path[len(before) : -len(after)]
+        if key not in self.keys.now().sources:
+            raise NotFound("No source has this write key.", next_step="List the keys with 'ariane keys'.")
+        return found(segment_settings(key, *address_of(request.headers, request.scheme, request.host)))
+
+    def _source_config(self, request: Request) -> Reply:
+        """What RudderStack's browser library fetches first."""
+        key = key_in(request.headers.get("authorization")) or asked(request.query).get("writeKey", "")
+        source = self.keys.now().sources.get(key)
+        if source is None:
+            raise UnknownKey("No source has this write key.", next_step="List the keys with 'ariane keys'.")
+        return found(rudder_source(key, source[0]))
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         if scope.proto != "http":
             protocol.close(404)
             return
         path, method = scope.path, scope.method
-        if not self.owns(path):
+        route = routes.POSTED.get(path)
+        if route is not None and method == "POST":
+            reply = await self.take(route, RsgiRequest(scope, protocol, path, method))
+            if reply is SUCCESS:
+                protocol.response_bytes(200, _SUCCESS_HEADERS, SUCCESS.body)
+                return
+        elif not self.owns(path):
             await self.front.forward(scope, protocol)
             return
-        reply = await self.answer(method, path, scope.headers, _chunks(scope, protocol))
+        else:
+            reply = await self.answer(RsgiRequest(scope, protocol, path, method))
         if method == "HEAD" or not reply.body:
             protocol.response_empty(reply.status, list(reply.headers))
         else:
@@ -124,40 +251,35 @@ class Collector:
         self.sink.close()
 
 
+class _Coded(msgspec.Struct):
+    code: str = ""
+
+
+class _Series(msgspec.Struct):
+    series: list[msgspec.Raw] = []
+
+
 def create_app() -> Collector:
     """The application of the workspace named by ARIANE_WORKSPACE, in front of the console at ARIANE_CONSOLE_PORT."""
     port = os.environ.get("ARIANE_CONSOLE_PORT")
     return Collector(Path(os.environ.get("ARIANE_WORKSPACE") or "."), int(port) if port else None)
 
 
-Message = MutableMapping[str, Any]
-
-
-def create_asgi() -> Callable[
-    [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
-]:
+def create_asgi() -> Callable[[Message, Receive, Send], Awaitable[None]]:
     """The ingest paths as an ASGI application, for servers that do not speak RSGI."""
     collector = create_app()
 
-    async def app(
-        scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-    ) -> None:
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             while (await receive())["type"] != "lifespan.shutdown":
                 await send({"type": "lifespan.startup.complete"})
             collector.sink.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
-
-        async def chunks() -> AsyncIterator[bytes]:
-            more = True
-            while more:
-                message = await receive()
-                more = message.get("more_body", False)
-                yield message.get("body", b"")
-
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        reply = await collector.answer(scope["method"], scope["path"], headers, chunks())
+        if collector.owns(scope["path"]):
+            reply = await collector.answer(AsgiRequest(scope, receive))
+        else:
+            reply = refusal(NotFound("Nothing is here."))
         listed = [(name.encode(), value.encode()) for name, value in reply.headers]
         await send({"type": "http.response.start", "status": reply.status, "headers": listed})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
@@ -165,25 +287,13 @@ def create_asgi() -> Callable[
     return app
 
 
-async def _chunks(scope: Any, protocol: Any) -> AsyncIterator[bytes]:
-    length = scope.headers.get("content-length")
-    if length is not None and length.isdigit() and int(length) <= 1 << 20:
-        yield await protocol()  # one call instead of one per packet
-        return
-    async for chunk in protocol:
-        yield bytes(chunk)
+def _now_us() -> int:
+    return time.time_ns() // 1000
 
 
-async def _read(chunks: AsyncIterator[bytes], allowed: int) -> bytes | None:
-    """The whole body, or None when it is larger than allowed."""
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in chunks:
-        size += len(piece)
-        if size > allowed:
-            pieces.clear()
-            if size > allowed * DRAINED:
-                break
-        else:
-            pieces.append(piece)
-    return None if size > allowed else pieces[0] if len(pieces) == 1 else b"".join(pieces)
+def _log_of(workspace: Path, settings: Settings) -> Any:
+    if settings.log_url:
+        from ariane.store.ports import open_log  # loads what the segment files do without
+
+        return open_log(workspace, settings)
+    return SegmentLog(workspace / "log", segment_bytes=settings.segment_bytes)

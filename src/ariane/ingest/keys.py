@@ -18,12 +18,25 @@ CHECK_S = 1.0
 """The file is looked at no more often than this."""
 
 
+REMEMBERED = 1_000
+
+
 class Keys(msgspec.Struct, frozen=True):
-    """Write key → (source, channel), and the limits that go with them."""
+    """Write key → (source, channel), and the limits that go with them.
+
+    `heard` remembers Authorization headers that carried a known key, so that each is opened once.
+    """
 
     sources: dict[str, tuple[str, str]]
     max_event_bytes: int = 32_768
     max_body_bytes: int = 4_194_304
+    max_lag_bytes: int = 0
+    heard: dict[str, tuple[str, str]] = {}
+
+    def hear(self, authorization: str, source: tuple[str, str]) -> tuple[str, str]:
+        if len(self.heard) < REMEMBERED:
+            self.heard[authorization] = source
+        return source
 
 
 def keys_of(settings: Settings) -> Keys:
@@ -38,7 +51,7 @@ def keys_of(settings: Settings) -> Keys:
         for name, s in settings.sources.items()
         if s.write_key and name != RESERVED_SOURCE
     }
-    return Keys(named, settings.max_event_bytes, settings.max_body_bytes)
+    return Keys(named, settings.max_event_bytes, settings.max_body_bytes, settings.max_lag_bytes)
 
 
 class KeyRing:

@@ -10,8 +10,10 @@ from typing import Any, Protocol
 import msgspec
 
 from ariane.errors import InputError
-from ariane.ingest.clock import Stamp, occurred_us
+from ariane.ingest.claimed import claims_of, unclaimed, without
+from ariane.ingest.clock import EARLIEST_US, FUTURE_US, Stamp, instant_us, occurred_us
 from ariane.ingest.repair import repair
+from ariane.ingest.routes import RUDDER
 from ariane.model import CHANNELS, Event, EventType, event_id_of
 
 BOT_PATTERNS = (
@@ -57,6 +59,7 @@ class Stored(msgspec.Struct, kw_only=True, rename="camel"):
     group_id: str | None = None
     previous_id: str | None = None
     channel: str | None = None
+    dialect: str | None = None
     properties: dict[str, Any] = {}
     traits: dict[str, Any] = {}
     context: dict[str, Any] = {}
@@ -70,7 +73,8 @@ def read(payload: bytes, sources: Mapping[str, HasChannel] = _NO_SOURCES) -> Eve
     """The event in a log record: clock corrected, channel derived, bots flagged.
 
     `sources` (name → settings) gives the channel of a source whose record does not carry one. An event that was not
-    quite valid says why in `context["ariane"]["invalid"]`. A group's id and an alias's previous id are found in the
+    quite valid says why in `context["ariane"]["invalid"]`. Who an event says it is only because a page's address said so
+    (`?ajs_uid=`) is kept as a claim, `context["ariane"]["claimed"]`, and identifies nobody. A group's id and an alias's previous id are found in the
     properties as `groupId` and `previousId`. Raises InputError for a payload that is no log record.
 
     >>> from ariane.ingest.record import Record, encode
@@ -94,6 +98,12 @@ def read(payload: bytes, sources: Mapping[str, HasChannel] = _NO_SOURCES) -> Eve
         properties.setdefault("previousId", stored.previous_id)
     if stored.invalid is not None:
         context["ariane"] = {"invalid": stored.invalid}
+    if b"ajs_" in payload and (claims := claims_of(context)):
+        stored.user_id = unclaimed(stored.user_id, claims.get("user_id"))
+        stored.anonymous_id = unclaimed(stored.anonymous_id, claims.get("anonymous_id"))
+        properties = without(properties, claims)
+        told = {"claimed": claims} if stored.invalid is None else {"claimed": claims, "invalid": stored.invalid}
+        context["ariane"] = told
     kind = stored.type
     name = stored.event if kind == "track" else stored.name
     if name is None:
@@ -106,7 +116,7 @@ def read(payload: bytes, sources: Mapping[str, HasChannel] = _NO_SOURCES) -> Eve
         type=kind,
         name=name,
         channel=_channel(stored, sources),
-        occurred_us=occurred_us(stored.original_timestamp or stored.timestamp, stored.sent_at, stored.received_us),
+        occurred_us=happened_us(stored),
         received_us=stored.received_us,
         anonymous_id=stored.anonymous_id or None,
         user_id=stored.user_id or None,
@@ -114,6 +124,16 @@ def read(payload: bytes, sources: Mapping[str, HasChannel] = _NO_SOURCES) -> Eve
         context=context,
         is_bot=is_machine(context),
     )
+
+
+def happened_us(stored: Stored) -> int:
+    """When it happened, in the sender's dialect: RudderStack's keeps an explicit `timestamp` that can be true and
+    corrects only the original one; Segment's corrects whichever there is (see `clock.occurred_us`)."""
+    if stored.dialect == RUDDER and stored.timestamp is not None:
+        stated = instant_us(stored.timestamp)
+        if stated is not None and EARLIEST_US <= stated <= stored.received_us + FUTURE_US:
+            return stated
+    return occurred_us(stored.original_timestamp or stored.timestamp, stored.sent_at, stored.received_us)
 
 
 def is_machine(context: Mapping[str, Any]) -> bool:

@@ -1,56 +1,33 @@
-"""What a request to `/v1/*` is answered, and which records it leaves: pure, apart from any server."""
+"""What a request that brings events is answered, and which records it leaves: pure, apart from any server."""
 
 from __future__ import annotations
 
 import zlib
-from base64 import b64decode
-from binascii import Error as NotBase64
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib import import_module
 
 import msgspec
 
-from ariane.errors import ArianeError, InputError, Transient
+from ariane.errors import ArianeError, InputError, NotFound
+from ariane.ingest.answers import SUCCESS, Reply, pixel, refusal
+from ariane.ingest.headers import Headers, key_in
 from ariane.ingest.keys import Keys
+from ariane.ingest.pixel import asked, event_of
+from ariane.ingest.routes import HOOKS, PIXELS, RUDDER, Route
+from ariane.ingest.rudder import anonymous_id
 from ariane.ingest.wire import Stamped, TooLarge, mend, parse, payloads_of
-
-KINDS = {
-    f"/v1/{path}": kind
-    for kind in ("track", "identify", "page", "screen", "group", "alias", "batch")
-    for path in {kind, kind[0]} - {"s"}
-}
-"""Path → what it takes. The one-letter paths are those of Segment's browser library."""
 
 INFLATED = 2
 """A compressed body may hold this many times `max_body_bytes`."""
 
-_JSON = ("content-type", "application/json")
-_OPEN = (("access-control-allow-origin", "*"), ("access-control-expose-headers", "Retry-After"))
-_PREFLIGHT = (
-    ("access-control-allow-origin", "*"),
-    ("access-control-allow-methods", "POST, OPTIONS"),
-    ("access-control-allow-headers", "Authorization, Content-Type, Content-Encoding, X-Retry-Count, AnonymousId"),
-    ("access-control-max-age", "86400"),
-)
+Hook = Callable[[bytes, Mapping[str, str]], list[dict[str, object]]]
 
 
 class UnknownKey(InputError):
     """No source has the write key that was sent, or none was."""
 
     code, status = "unknown_write_key", 401
-
-
-class Headers(Protocol):
-    """Request headers by lower-case name."""
-
-    def get(self, key: str, /) -> str | None: ...
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """What goes back: status, headers, body."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = (_JSON, *_OPEN)
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -61,12 +38,8 @@ class Received(msgspec.Struct, frozen=True):
     n_invalid: int = 0
 
 
-SUCCESS = Reply(200, b'{"success": true}')
-_ALLOWED = Reply(204, b"", _PREFLIGHT)
-
-
-def receive(kind: str, headers: Headers, body: bytes, keys: Keys, now_us: int) -> Received:
-    """Answer ``POST /v1/<kind>``. Never raises.
+def receive(kind: str | Route, headers: Headers, body: bytes, keys: Keys, now_us: int, query: str = "") -> Received:
+    """Answer a POST to the path of this route, by name that of ``/v1/<kind>``. Never raises.
 
     200 for whatever holds events, though some may be kept with a reason why they are not valid; 400 when the body is
     no JSON, 401 for an unknown write key, 413 for more than the settings allow.
@@ -78,68 +51,110 @@ def receive(kind: str, headers: Headers, body: bytes, keys: Keys, now_us: int) -
     >>> receive("track", {}, b'{"writeKey": "other"}', keys, 7).reply.status
     401
     """
+    route = Route(kind) if isinstance(kind, str) else kind
     try:
         text = _inflated(body, keys.max_body_bytes)
         try:
-            return _received(kind, headers, text, keys, now_us, slow=False)
+            return _received(route, headers, text, keys, now_us, query, slow=False)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # found only when a part was opened
-            return _received(kind, headers, text, keys, now_us, slow=True)
+            return _received(route, headers, text, keys, now_us, query, slow=True)
     except ArianeError as error:
         return Received(refusal(error))
 
 
-def refusal(error: ArianeError) -> Reply:
-    """The error as clients expect it: always a `code` and a `message`, and when to come back if that may help."""
-    body = msgspec.json.encode({"code": error.code, "message": str(error)})
-    if isinstance(error, Transient):
-        return Reply(error.status, body, (_JSON, *_OPEN, ("retry-after", str(max(1, error.retry_after_s)))))
-    return Reply(error.status, body)
+def receive_hook(path: str, headers: Headers, body: bytes, keys: Keys, now_us: int, query: str = "") -> Received:
+    """Answer what a provider sends to ``/v1/hooks/<provider>``: its events as a batch. Never raises.
+
+    A provider can be told an address and nothing else, so the write key may be in the query.
+    """
+    try:
+        source, _ = _source(headers, None, query, keys)
+        told = {name.lower(): value for name, value in headers.items()} | {"x-ariane-source": source}
+        if len(body) > keys.max_body_bytes:
+            raise too_large(keys.max_body_bytes)
+        provider = path.removeprefix(HOOKS).strip("/")
+        text = _told(_hook(provider), provider, body, told)
+    except ArianeError as error:
+        return Received(refusal(error))
+    return receive(Route("batch", by_content=True), headers, text, keys, now_us, query)
 
 
-def other_method(method: str) -> Reply:
-    """The answer to anything but POST on an ingest path."""
-    if method == "OPTIONS":
-        return _ALLOWED
-    body = b'{"code":"method_not_allowed","message":"Events are sent with POST."}'
-    return Reply(405, body, (_JSON, *_OPEN, ("allow", "POST, OPTIONS")))
+def receive_pixel(path: str, headers: Headers, keys: Keys, now_us: int, query: str) -> Received:
+    """Answer an image's address: an image whatever happens, its status as for any other request. Never raises."""
+    try:
+        body = event_of(query, headers.get("user-agent"))
+    except ArianeError as error:
+        return Received(pixel(refusal(error)))
+    received = receive(PIXELS[path], headers, body, keys, now_us, query)
+    return Received(pixel(received.reply), received.payloads, received.n_invalid)
 
 
-def unknown_path(path: str) -> Reply:
-    """The answer to a path under `/v1/` that takes no events."""
-    paths = ", ".join(sorted(path for path in KINDS if len(path) > 5))
-    return Reply(
-        404, msgspec.json.encode({"code": "not_found", "message": f"No events are taken at {path}. Allowed: {paths}."})
-    )
-
-
-def _received(kind: str, headers: Headers, body: bytes, keys: Keys, now_us: int, *, slow: bool) -> Received:
+def _received(
+    route: Route, headers: Headers, body: bytes, keys: Keys, now_us: int, query: str, *, slow: bool
+) -> Received:
+    kind = route.kind
     parsed = (mend if slow else parse)(kind, body)
-    source, channel = _source(headers.get("authorization"), parsed.write_key, keys)
-    payloads, n_invalid = payloads_of(kind, parsed, Stamped(source, channel, now_us, keys.max_event_bytes))
+    source, channel = _source(headers, parsed.write_key, query, keys)
+    sender = headers.get("anonymousid")
+    stamp = Stamped(
+        source,
+        channel,
+        now_us,
+        keys.max_event_bytes,
+        keys.max_body_bytes,
+        route.dialect or (RUDDER if sender else ""),
+        anonymous_id(sender) if sender else None,
+        route.by_content,
+    )
+    payloads, n_invalid = payloads_of(kind, parsed, stamp)
     return Received(SUCCESS, payloads, n_invalid)
 
 
-def _source(authorization: str | None, written: str | None, keys: Keys) -> tuple[str, str]:
-    """The source a request speaks for: the key in its header, else the one in its body."""
-    scheme, _, value = (authorization or "").partition(" ")
-    given: list[str] = []
-    if scheme.lower() == "basic":
-        try:
-            given.append(b64decode(value.strip(), validate=True).decode().partition(":")[0])
-        except (NotBase64, UnicodeDecodeError, ValueError):
-            pass
-    elif scheme.lower() == "bearer":
-        given.append(value.strip())
-    if written:
-        given.append(written)
-    for key in given:
+def _source(headers: Headers, written: str | None, query: str, keys: Keys) -> tuple[str, str]:
+    """The source a request speaks for: the key in its header, else the one in its body, else the one in its address."""
+    authorization = headers.get("authorization")
+    if authorization:
+        found = keys.heard.get(authorization)
+        if found is not None:
+            return found
+        key = key_in(authorization)
+        if key in keys.sources:
+            return keys.hear(authorization, keys.sources[key])
+    if written in keys.sources:
+        return keys.sources[written]
+    if "rite" in query:
+        said = asked(query)
+        key = said.get("writeKey") or said.get("write_key")
         if key in keys.sources:
             return keys.sources[key]
     raise UnknownKey(
-        "No source has this write key." if given else "The request carries no write key.",
-        allowed="HTTP Basic with the key as user name, or writeKey in the body",
+        "No source has this write key." if authorization or written or query else "The request carries no write key.",
+        allowed="HTTP Basic with the key as user name, or writeKey in the body or the query",
         next_step="List the keys with 'ariane keys'.",
     )
+
+
+def _told(hook: Hook, provider: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    """What a provider's webhook tells, as a batch."""
+    try:
+        return msgspec.json.encode({"batch": hook(body, headers)})
+    except ArianeError:
+        raise
+    except Exception as error:  # bodies of others change without notice; whatever they are, the answer is not a crash
+        raise InputError(
+            f"This is not what {provider} sends: {error!r:.200}", next_step="See docs/sources.md for what is read."
+        ) from error
+
+
+@lru_cache(64)
+def _hook(provider: str) -> Hook:
+    """What reads this provider's webhook; loaded when the first one comes."""
+    try:
+        webhook = import_module("ariane.ingest.sources").webhook
+    except (ImportError, AttributeError):
+        raise NotFound(f"No webhook named '{provider[:100]}'.") from None
+    reader: Hook = webhook(provider)
+    return reader
 
 
 def _inflated(body: bytes, max_body_bytes: int) -> bytes:

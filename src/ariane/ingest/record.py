@@ -6,6 +6,7 @@ The collector and the importers write records; `read` turns one into a `model.Ev
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -22,7 +23,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     as `msgspec.Raw` when they are already JSON text. `timestamp`, `original_timestamp` and `sent_at` are whatever was
     sent (ISO 8601 text, or a number of seconds or milliseconds since 1970); `received_us` is ours. `channel` is the
     one configured for the source, kept so that a later change of settings does not rewrite history. `invalid` says
-    why the event is not quite one: it is kept and counted, never dropped.
+    why the event is not quite one: it is kept and counted, never dropped. `dialect` is `rudder` when the sender's rule is
+    that an explicit `timestamp` stands as it is (see `reading.happened_us`).
     """
 
     source: str
@@ -42,6 +44,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     properties: msgspec.Raw | dict[str, Any] = EMPTY
     context: msgspec.Raw | dict[str, Any] = EMPTY
     integrations: msgspec.Raw | dict[str, Any] = EMPTY
+    dialect: str | None = None
     invalid: str | None = None
 
 
@@ -76,7 +79,12 @@ def encode_stamp(source: str, channel: str, received_us: int) -> bytes:
     >>> encode_stamp("web", "", 7)
     b'{"source":"web","receivedUs":7,'
     """
-    stamp: dict[str, object] = {"source": source, "receivedUs": received_us}
-    if channel:
-        stamp["channel"] = channel
-    return _encode(stamp)[:-1] + b","
+    before, after = _stamp(source, channel)
+    return b"%b%d%b" % (before, received_us, after)
+
+
+@lru_cache(1024)
+def _stamp(source: str, channel: str) -> tuple[bytes, bytes]:
+    """What stands before and after the time of receipt."""
+    after = b',"channel":%b,' % _encode(channel) if channel else b","
+    return b'{"source":%b,"receivedUs":' % _encode(source), after

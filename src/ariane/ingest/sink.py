@@ -5,29 +5,43 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 from ariane.errors import ArianeError, Conflict, Transient
 from ariane.ingest.metrics import Metrics
-from ariane.store import SegmentLog
-from ariane.store.ports import Writer
+
+if TYPE_CHECKING:
+    from ariane.store.ports import Log, Writer
 
 REOPEN_S = 1.0
+
+HELD_BYTES = 64 << 20
+"""Bytes of requests being read or waiting for the disk; beyond, the next one is told to come again."""
+
+Waiting = tuple[list[bytes], "asyncio.Future[None]"]
+
+
+class Busy(Transient):
+    """More comes in than can be taken: a burst, or consumers far behind."""
+
+    code, status = "too_many_requests", 429
 
 
 class Sink:
     """Stores what requests bring, in the first free partition of `web-0` … `web-<n-1>`.
 
-    While the log cannot be written every `store` raises Transient; the sink tries again at most once a second, so that
-    a disk with room again, or a partition given up by a dying process, needs no restart.
+    While the log cannot be written every `put` fails with Transient; the sink tries again at most once a second, so
+    that a disk with room again, or a partition given up by a dying process, needs no restart.
     """
 
-    def __init__(self, log: SegmentLog, workers: int) -> None:
-        self._log, self._workers = log, workers
-        self._waiting: list[tuple[list[bytes], asyncio.Future[None]]] = []
+    def __init__(self, log: Log, workers: int, held_bytes: int = HELD_BYTES) -> None:
+        self._log, self._workers, self._most = log, workers, held_bytes
+        self._waiting: list[Waiting] = []
         self._writer: Writer | None = None
         self._trouble: ArianeError | None = None
         self._next_try = 0.0
-        self._pump: asyncio.Task[None] | None = None
+        self._busy = False
         self.metrics = Metrics()
         self.open()
 
@@ -36,7 +50,7 @@ class Sink:
         return self._trouble is None
 
     def open(self) -> None:
-        """Claim a partition if none is held; what stands in the way is kept for `store` to tell."""
+        """Claim a partition if none is held; what stands in the way is kept for `put` to tell."""
         if self._writer is not None or time.monotonic() < self._next_try:
             return
         for number in range(self._workers):
@@ -53,51 +67,94 @@ class Sink:
         self._next_try = time.monotonic() + REOPEN_S
         sys.stderr.write(f"ariane collector: {self._trouble}\n")
 
+    def hold(self, n_bytes: int) -> None:
+        """Make room for a request of this size, until `release`. Busy when there is none: memory is bounded."""
+        held = self.metrics.queue_bytes
+        if held and held + n_bytes > self._most:
+            raise Busy(
+                "More comes in than the disk takes at this moment.",
+                next_step="Send it again after the seconds of Retry-After.",
+                retry_after_s=self._seconds_to_drain(held),
+            )
+        self.metrics.queue_bytes = held + n_bytes
+
+    def release(self, n_bytes: int) -> None:
+        self.metrics.queue_bytes -= n_bytes
+
+    def _seconds_to_drain(self, held: int) -> int:
+        sync = self.metrics.sync
+        speed = self.metrics.n_bytes / sync.seconds if sync.seconds else held
+        return min(30, 1 + int(held / max(speed, 1.0)))
+
+    def put(self, payloads: list[bytes]) -> asyncio.Future[None]:
+        """A future that is done once the payloads are on disk; Transient when they are not."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((payloads, done))
+        self.metrics.queue_events += len(payloads)
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._next, loop)  # not now: whatever else is ready goes into the same group
+        return done
+
     async def store(self, payloads: list[bytes]) -> None:
         """Returns once the payloads are on disk. Raises Transient when they are not."""
-        if not payloads:
+        if payloads:
+            await self.put(payloads)
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand over all that waits; while it is being synced the next group gathers."""
+        group, self._waiting = self._waiting, []
+        if not group:
+            self._busy = False
             return
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((payloads, done))
-        if self._pump is None or self._pump.done():
-            self._pump = asyncio.create_task(self._drain())
-        await done
+        started = time.perf_counter()
 
-    async def _drain(self) -> None:
-        """Store whatever waits, group after group: while one is being synced the next gathers."""
-        while self._waiting:
-            group, self._waiting = self._waiting, []
+        def settled(future: Future[int]) -> None:  # called by the writer's thread: one wake-up for the whole group
             try:
-                failure = await self._write([payload for payloads, _ in group for payload in payloads])
-            except Exception as error:  # whatever it is, nobody may wait for ever
-                failure = Transient(f"Events cannot be stored now: {error!r}")
-            for _, done in group:
-                if done.done():  # the client went away
-                    continue
-                if failure is None:
-                    done.set_result(None)
-                else:
-                    done.set_exception(failure)
+                loop.call_soon_threadsafe(self._stored, loop, group, started, future.exception())
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                pass
 
-    async def _write(self, payloads: list[bytes]) -> Transient | None:
         self.open()
         if self._writer is None:
             trouble = self._trouble or Transient("The log is not open.")
-            return Transient(f"Events cannot be stored now: {trouble}", retry_after_s=2)
-        started = time.perf_counter()
+            failure = Transient(f"Events cannot be stored now: {trouble}", retry_after_s=2)
+            loop.call_soon(self._stored, loop, group, started, failure)
+            return
         try:
-            await asyncio.wrap_future(self._writer.submit(payloads))
-        except Transient as error:
+            self._writer.submit([payload for payloads, _ in group for payload in payloads]).add_done_callback(settled)
+        except Exception as error:  # whatever it is, nobody may wait for ever
+            loop.call_soon(self._stored, loop, group, started, error)
+
+    def _stored(
+        self, loop: asyncio.AbstractEventLoop, group: list[Waiting], started: float, error: BaseException | None
+    ) -> None:
+        """Tell every request of a group what became of it."""
+        failure: Transient | None = None
+        if error is None:
+            self._trouble = None
+            self.metrics.synced(time.perf_counter() - started)
+        else:
+            failure = self._failed(error)
+        for payloads, done in group:
+            self.metrics.queue_events -= len(payloads)
+            if done.done():  # the client went away
+                continue
+            if failure is None:
+                done.set_result(None)
+            else:
+                done.set_exception(failure)
+        self._next(loop)
+
+    def _failed(self, error: BaseException) -> Transient:
+        if self._writer is not None and self._writer.failed:
+            self._writer.close()
+            self._writer = None
+        if isinstance(error, Transient):
             self._trouble = error
-            if self._writer.failed:
-                self._writer.close()
-                self._writer = None
             return error
-        except ArianeError as error:
-            return Transient(f"Events cannot be stored now: {error}")
-        self._trouble = None
-        self.metrics.synced(time.perf_counter() - started)
-        return None
+        return Transient(f"Events cannot be stored now: {error if isinstance(error, ArianeError) else repr(error)}")
 
     def close(self) -> None:
         """Store what was submitted, give the partition up."""

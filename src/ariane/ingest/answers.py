@@ -1,0 +1,77 @@
+"""What goes back to a client: the one success, refusals that all look alike, and what browsers ask beforehand."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+
+import msgspec
+
+from ariane.errors import ArianeError, Transient
+
+ALLOWED_HEADERS = ("Authorization", "Content-Type", "Content-Encoding", "X-Retry-Count", "AnonymousId")
+"""The request headers of Segment's and RudderStack's libraries that a browser asks permission for."""
+
+JSON = ("content-type", "application/json")
+ANYWHERE = (("access-control-allow-origin", "*"), ("access-control-expose-headers", "Retry-After"))
+FRESH = ("cache-control", "no-store")
+
+GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+"""An image of one transparent pixel."""
+
+_PREFLIGHT = (
+    ("access-control-allow-origin", "*"),
+    ("access-control-allow-methods", "GET, POST, OPTIONS"),
+    ("access-control-allow-headers", ", ".join(ALLOWED_HEADERS)),
+    ("access-control-max-age", "86400"),
+)
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What goes back: status, headers, body."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = (JSON, *ANYWHERE)
+
+
+SUCCESS = Reply(200, b'{"success": true}')
+PREFLIGHT = Reply(204, b"", _PREFLIGHT)
+
+
+def refusal(error: ArianeError) -> Reply:
+    """The error as clients expect it: always a `code` and a `message`, and when to come back if that may help.
+
+    >>> refusal(Transient("The disk is full.", retry_after_s=5)).headers[-1]
+    ('retry-after', '5')
+    """
+    body = msgspec.json.encode({"code": error.code, "message": str(error)})
+    if isinstance(error, Transient):
+        return Reply(error.status, body, (JSON, *ANYWHERE, ("retry-after", str(max(1, error.retry_after_s)))))
+    return Reply(error.status, body)
+
+
+def found(document: object) -> Reply:
+    """A JSON document that is there to be read."""
+    return Reply(200, msgspec.json.encode(document), (JSON, *ANYWHERE, FRESH))
+
+
+def pixel(reply: Reply) -> Reply:
+    """The same answer to an image tag, which can show a picture but read nothing: its body is always a picture."""
+    kept = tuple(header for header in reply.headers if header[0] == "retry-after")
+    return Reply(reply.status, GIF, (("content-type", "image/gif"), *ANYWHERE, FRESH, *kept))
+
+
+def other_method(method: str, allowed: str) -> Reply:
+    """The answer to a method a path does not take; OPTIONS is what browsers ask before they send."""
+    if method == "OPTIONS":
+        return PREFLIGHT
+    body = msgspec.json.encode({"code": "method_not_allowed", "message": f"Use {allowed} here."})
+    return Reply(405, body, (JSON, *ANYWHERE, ("allow", f"{allowed}, OPTIONS")))
+
+
+def unknown_path(method: str, path: str, known: str) -> Reply:
+    """The answer to a path that takes no events."""
+    if method == "OPTIONS":
+        return PREFLIGHT
+    message = f"No events are taken at {path[:200]}. Allowed: {known}."
+    return Reply(404, msgspec.json.encode({"code": "not_found", "message": message}))

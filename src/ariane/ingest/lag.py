@@ -1,0 +1,98 @@
+"""How far the log's consumers have come: each notes it beside the log, the collector tells it and may hold back.
+
+A note is advice. Where a consumer really goes on from is in its own transactions; a lost note is written again with
+the next batch.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from ariane.store.ports import Log
+
+FOLDER = ".progress"
+_RECEIVED = re.compile(rb'"receivedUs":(\d{1,18})')
+
+
+class Note(msgspec.Struct, frozen=True):
+    """Where a consumer will read on, and what it has counted since it started (`duplicates`, `quarantined`)."""
+
+    offset: int
+    counts: dict[str, int] = {}
+
+
+class Lag(msgspec.Struct, frozen=True):
+    """What a consumer has not read of a partition yet: bytes, and the age of the first of them in seconds."""
+
+    consumer: str
+    partition: str
+    bytes: int
+    seconds: float
+    counts: dict[str, int] = {}
+
+
+def note(workspace: Path, consumer: str, partition: str, offset: int, counts: dict[str, int] | None = None) -> None:
+    """Say that `consumer` has taken everything of `partition` before `offset`. A disk that refuses is no matter."""
+    file = workspace / FOLDER / consumer / partition
+    beside = file.with_name(f"{partition}.new")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(msgspec.json.encode(Note(offset, counts or {})))
+        os.replace(beside, file)
+    except OSError:
+        pass
+
+
+def lags(workspace: Path, log: Log, now_us: int) -> list[Lag]:
+    """How far every consumer that ever left a note is behind, in every partition.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from ariane.store import SegmentLog
+    >>> with TemporaryDirectory() as folder:
+    ...     log = SegmentLog(Path(folder) / "log")
+    ...     with log.writer("web-0") as writer:
+    ...         ends = [writer.append([b'{"receivedUs":5000000}']) for _ in range(2)]
+    ...     note(Path(folder), "stream", "web-0", ends[0])
+    ...     [(lag.consumer, lag.bytes == ends[0], lag.seconds) for lag in lags(Path(folder), log, 8_000_000)]
+    [('stream', True, 3.0)]
+    """
+    partitions = log.partitions()
+    return [
+        _lag(log, consumer, partition, notes.get(partition), now_us)
+        for consumer, notes in _notes(workspace)
+        for partition in partitions
+    ]
+
+
+def _notes(workspace: Path) -> Iterator[tuple[str, dict[str, Note]]]:
+    try:
+        folders = sorted(entry for entry in (workspace / FOLDER).iterdir() if entry.is_dir())
+    except OSError:
+        return
+    for folder in folders:
+        notes: dict[str, Note] = {}
+        for file in folder.iterdir():
+            try:
+                notes[file.name] = msgspec.json.decode(file.read_bytes(), type=Note)
+            except (OSError, msgspec.DecodeError):
+                continue
+        yield folder.name, notes
+
+
+def _lag(log: Log, consumer: str, partition: str, left: Note | None, now_us: int) -> Lag:
+    offset = left.offset if left is not None else log.start(partition)
+    behind = max(0, log.end(partition) - offset)
+    seconds = 0.0
+    if behind:
+        records = log.read(partition, offset, 1).records
+        found = _RECEIVED.search(records[0].payload) if records else None
+        if found:
+            seconds = max(0.0, (now_us - int(found[1])) / 1e6)
+    return Lag(consumer, partition, behind, seconds, left.counts if left is not None else {})
