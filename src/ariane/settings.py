@@ -57,7 +57,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     session_gap_s: int = 1800
     lake_interval_s: float = 1.0
     stream_batch: int = 5_000
+    duplicate_window_days: int = 30
     state_url: str = ""
+    log_url: str = ""
+    lake_url: str = ""
+    max_lag_bytes: int = 8_589_934_592
     spark_remote: str = ""
     minimum_cell: int = 5
     sources: dict[str, Source] = {}

@@ -22,4 +22,5 @@ outbox = sa.Table(
     sa.Column("created_us", sa.BigInteger, nullable=False),
     sa.Column("error", sa.String, nullable=False, server_default=""),
     sa.Index("outbox_due", "status", "next_us"),
+    info={"derived": False},  # what was sent was sent: a rebuild must not send it again
 )

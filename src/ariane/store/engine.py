@@ -172,7 +172,7 @@ class SparkEngine:
     def refresh(self) -> bool:
         for name in {"events", *DERIVED, *self.lake.names()}:
             if self.lake.files(name):
-                frame = self.session.read.format("delta").load(str(self.lake.root / name))
+                frame = self.session.read.format("delta").load(self.lake.place.address(name))
             else:
                 frame = self.session.sql(_nothing(name))  # a data frame without rows cannot be sent
             frame.createOrReplaceTempView(name)

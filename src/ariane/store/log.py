@@ -115,6 +115,9 @@ class SegmentLog:
         folder = self._folder(partition)
         return sum(rewrite_segment(segment.path, kept) for segment in segments(folder))
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
     def _folder(self, partition: str) -> Path:
         if not _NAME.fullmatch(partition):
             raise InputError(

@@ -1,20 +1,21 @@
 """The state: live facts in a transactional store. SQLite in the workspace, PostgreSQL when machines share it.
 
 Rooms declare their tables on `metadata` in their own files; what is here is how to open, read and write them.
-Everything in it is derived from the events and can be deleted and rebuilt.
+What is in them is derived from the events and can be deleted and rebuilt; a table that is not says so in its `info`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ariane.errors import Transient
+from ariane.errors import Conflict, InputError, Transient
 
 metadata = sa.MetaData()
 
@@ -25,6 +26,9 @@ offsets = sa.Table(
     sa.Column("partition", sa.String, primary_key=True),
     sa.Column("offset", sa.BigInteger, nullable=False),
 )
+
+ROLES = 0x6172726F
+"""The first half of the advisory locks of roles."""
 
 CHUNK = 8_000  # below SQLite's limit of 32,766 bound variables, PostgreSQL's of 65,535
 
@@ -48,6 +52,8 @@ class State:
         if self.is_sqlite:
             # The driver must not begin transactions by itself: begin() does, with the lock it means to hold.
             options["connect_args"] = {"timeout": 30, "check_same_thread": False, "isolation_level": None}
+        else:
+            options["pool_pre_ping"] = True  # the server may be started again under us
         self.engine = sa.create_engine(url, **options)
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _tune_sqlite)
@@ -60,17 +66,77 @@ class State:
             metadata.create_all(conn)
 
     def drop(self) -> None:
-        """Delete every table, and what SQLite would keep of them in free pages."""
-        metadata.drop_all(self.engine)
+        """Delete every table that is derived from the events, and what SQLite would keep of them in free pages.
+
+        What is not (`info={"derived": False}`: messages that were sent, for one) is kept: no rebuild brings it back.
+        """
+        with self._answered():
+            metadata.drop_all(self.engine, [table for table in metadata.sorted_tables if is_derived(table)])
         if self.is_sqlite:
             with self.engine.connect() as conn:
                 conn.exec_driver_sql("VACUUM")
                 conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
+    def only(self, role: str) -> Iterator[Callable[[], None]]:
+        """Hold `role` alone among all who use this database; gives a function that raises Transient once that may be
+        over. Conflict when another holds it. SQLite is of one machine, whose files are locks enough."""
+        if self.is_sqlite:
+            yield lambda: None
+            return
+        with self._answered():
+            conn = self.engine.connect()
+        try:
+            with self._answered():
+                key = sa.func.pg_try_advisory_lock(ROLES, crc32(role.encode()) - 2**31)
+                held = conn.execute(sa.select(key)).scalar()
+                conn.commit()
+            if not held:
+                raise Conflict(
+                    f"Another process is the '{role}' of this state.",
+                    where=self.where,
+                    next_step="Does 'ariane serve' run on another machine? It does this work already.",
+                )
+            yield lambda: self._still(conn, role)
+        finally:
+            conn.invalidate()  # the lock goes with the session; the pool would keep it
+            conn.close()
+
+    def _still(self, conn: sa.Connection, role: str) -> None:
+        try:
+            conn.exec_driver_sql("SELECT 1")
+            conn.commit()
+        except sa.exc.DBAPIError as error:
+            raise Transient(f"The connection that held the role '{role}' was lost.", where=self.where) from error
+
+    @property
+    def where(self) -> str:
+        """The address, without a password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        """What the database refuses now it may do later, but for a file that is damaged."""
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            said = str(error.orig).strip().splitlines()[0].rstrip(".") if str(error.orig).strip() else "no answer"
+            if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.InternalError):
+                raise Transient(
+                    f"The state store refused: {said}.", where=self.where, next_step=_advice(said), retry_after_s=2
+                ) from error
+            if type(error) is sa.exc.DatabaseError and self.is_sqlite:
+                raise InputError(
+                    f"The state is damaged: {said}.",
+                    where=self.where,
+                    next_step="Stop 'ariane serve' and run 'ariane rebuild': the events are whole without it.",
+                ) from error
+            raise
+
+    @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
         """One write transaction: everything inside is on disk when it ends, or nothing is."""
-        with self.engine.connect() as conn:
+        with self._answered(), self.engine.connect() as conn:
             try:
                 if self.is_sqlite:
                     conn.exec_driver_sql("BEGIN IMMEDIATE")
@@ -78,23 +144,23 @@ class State:
                 if self.is_sqlite:
                     conn.exec_driver_sql("COMMIT")
                 conn.commit()
-            except sa.exc.OperationalError as error:
-                self._undo(conn)
-                raise Transient(f"The state store refused: {error.orig}.", where=str(self.engine.url)) from error
             except BaseException:
                 self._undo(conn)
                 raise
 
     def _undo(self, conn: sa.Connection) -> None:
         raw = conn.connection.dbapi_connection
-        if self.is_sqlite and raw is not None and getattr(raw, "in_transaction", False):
-            conn.exec_driver_sql("ROLLBACK")
-        conn.rollback()
+        try:
+            if self.is_sqlite and raw is not None and getattr(raw, "in_transaction", False):
+                conn.exec_driver_sql("ROLLBACK")
+            conn.rollback()
+        except sa.exc.DBAPIError:  # a disk that refuses even this, or a server that went: nothing was committed
+            conn.invalidate()
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection that only reads, on one snapshot."""
-        with self.engine.connect() as conn:
+        with self._answered(), self.engine.connect() as conn:
             if self.is_sqlite:
                 conn.exec_driver_sql("BEGIN")
             try:
@@ -134,6 +200,19 @@ class State:
     ) -> Iterator[Sequence[Any]]:
         """The rows of `statement` whose `column` is among `values`, however many there are."""
         return select_in(conn, statement, column, values)
+
+
+def is_derived(table: sa.Table) -> bool:
+    """Whether the events say all that the table holds, so that it can be deleted and made again."""
+    return bool(table.info.get("derived", True))
+
+
+def _advice(said: str) -> str:
+    if "full" in said or "No space" in said:
+        return "Make room: it goes on by itself."
+    if "readonly" in said or "read-only" in said or "unable to open" in said:
+        return "Give this process a folder it may write to: it goes on by itself."
+    return "It is tried again."
 
 
 def _tune_sqlite(connection: Any, _record: Any) -> None:

@@ -5,7 +5,7 @@ State, DuckDB or Spark Connect for Query (`Engine`, on the room's own face).
 >>> from pathlib import Path
 >>> from tempfile import mkdtemp
 >>> from ariane.store import Lake, SegmentLog, State
->>> from ariane.store.ports import Log, Read, Record, Tables, Transactions, Writer
+>>> from ariane.store.ports import Log, Read, Record, Tables, Transactions, Writer, open_log
 >>> def first(log: Log, partition: str) -> Record | None:
 ...     read: Read = log.read(partition, log.start(partition))
 ...     return read.records[0] if read.records else None
@@ -14,6 +14,9 @@ State, DuckDB or Spark Connect for Query (`Engine`, on the room's own face).
 >>> end = writer.append([b"{}"]); writer.close()
 >>> first(log, "web-0").payload
 b'{}'
+>>> from ariane.settings import Settings
+>>> open_log(Path(mkdtemp()), Settings()).partitions()
+[]
 >>> tables: Tables = Lake(Path(mkdtemp()))
 >>> transactions: Transactions = State("sqlite://")
 >>> tables.version("events")
@@ -22,15 +25,32 @@ b'{}'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol, Self
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-__all__ = ["Log", "Read", "Record", "Tables", "Transactions", "Writer"]
+from ariane.settings import Settings
+
+__all__ = ["Log", "Read", "Record", "Tables", "Transactions", "Writer", "open_log"]
+
+
+def open_log(path: Path, settings: Settings) -> Log:
+    """The log of the workspace at `path`: segment files in its folder, or the database of the setting `log_url`.
+
+    Opening asks nothing of disk or database yet.
+    """
+    if settings.log_url:
+        from ariane.store.shared_log import TableLog  # needs the postgres extra's driver
+
+        return TableLog(settings.log_url)
+    from ariane.store.log import SegmentLog
+
+    return SegmentLog(path / "log", segment_bytes=settings.segment_bytes)
 
 
 class Record(Protocol):
@@ -52,6 +72,9 @@ class Read(Protocol):
     @property
     def next_offset(self) -> int: ...
 
+    @property
+    def damaged(self) -> Sequence[tuple[int, int]]: ...
+
 
 class Writer(Protocol):
     """The one writer of a partition. What `append` returned from, or `submit` resolved, is on disk."""
@@ -61,9 +84,16 @@ class Writer(Protocol):
     def submit(self, payloads: Sequence[bytes]) -> Future[int]: ...
 
     @property
+    def end(self) -> int: ...
+
+    @property
     def failed(self) -> bool: ...
 
     def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: Any) -> None: ...
 
 
 class Log(Protocol):
@@ -79,7 +109,11 @@ class Log(Protocol):
 
     def read(self, partition: str, offset: int, max_bytes: int = ...) -> Read: ...
 
-    def retire(self, partition: str, before_offset: int) -> int: ...
+    def retire(self, partition: str, before_offset: int, *, older_than: float = ...) -> int: ...
+
+    def rewrite(self, partition: str, kept: Callable[[bytes], bytes]) -> int: ...
+
+    def close(self) -> None: ...
 
 
 class Tables(Protocol):

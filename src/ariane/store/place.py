@@ -1,0 +1,99 @@
+"""Where the lake's tables are kept: a folder of this machine, or a prefix of an object store."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pyarrow.fs as pafs
+
+from ariane.errors import InputError
+
+LOG = "_delta_log"
+
+
+class Place:
+    """A folder, or the address of an object store: ``s3://bucket/prefix`` (``gs://`` and ``abfs://`` the same way).
+
+    An object store is reached with what the environment says (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, …), which both
+    readers of it, deltalake and Arrow, take from there. It must know conditional puts, as S3 does.
+
+    >>> import tempfile
+    >>> root = tempfile.mkdtemp()
+    >>> Place(f"file://{root}").folder == Path(root), Place("s3://town/lake/").address("events")
+    (True, 's3://town/lake/events')
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        parts = urlsplit(str(root))
+        self.folder: Path | None = None
+        if isinstance(root, Path) or "://" not in root:
+            self.folder = Path(root)
+        elif parts.scheme == "file":
+            self.folder = Path(unquote(parts.path))
+        self.root = str(self.folder) if self.folder is not None else str(root).rstrip("/")
+        self._system: tuple[pafs.FileSystem, str] | None = None
+
+    def __str__(self) -> str:
+        return self.root
+
+    def below(self, name: str) -> Place:
+        """A place inside this one."""
+        return Place(self.folder / name if self.folder is not None else f"{self.root}/{name}")
+
+    def address(self, name: str) -> str:
+        """What to call the table by when it is opened or written."""
+        return f"{self.root}/{name}"
+
+    def system(self, name: str = "") -> pafs.FileSystem:
+        """The files of the table (or of the whole place), by their paths inside it. InputError for an address that
+        cannot be understood."""
+        if self._system is None:
+            try:
+                self._system = (
+                    (pafs.LocalFileSystem(), self.root)
+                    if self.folder is not None
+                    else pafs.FileSystem.from_uri(self.root)
+                )
+            except (ValueError, OSError) as error:
+                raise InputError(
+                    f"'{self.root}' is no place for a lake: {error}.", allowed="a folder, s3://bucket/prefix"
+                ) from error
+        system, path = self._system
+        return pafs.SubTreeFileSystem(f"{path}/{name}" if name else path, system)
+
+    def tables(self) -> list[str]:
+        """The names of the tables that are there, sorted."""
+        if self.folder is not None:
+            return sorted(path.name for path in self.folder.glob("*") if (path / LOG).is_dir())
+        listed = self.system().get_file_info(pafs.FileSelector("", allow_not_found=True))
+        names = [entry.base_name for entry in listed if entry.type == pafs.FileType.Directory]
+        return sorted(name for name in names if not name.startswith(".") and self.holds(name))
+
+    def holds(self, name: str) -> bool:
+        """Whether a table of that name is there."""
+        if self.folder is not None:
+            return (self.folder / name / LOG).is_dir()
+        kind = self.system().get_file_info([f"{name}/{LOG}"])[0].type
+        return bool(kind != pafs.FileType.NotFound)
+
+    def remove(self, name: str) -> None:
+        """Delete a table with everything in it; nothing when there is none."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        elif self.system().get_file_info(pafs.FileSelector(name, recursive=True, allow_not_found=True)):
+            self.system().delete_dir_contents(name)
+
+    def take(self, other: Place, name: str) -> None:
+        """Move a table of `other` here. In an object store, file by file, those that make it a table last."""
+        if self.folder is not None and other.folder is not None:
+            (other.folder / name).rename(self.folder / name)
+            return
+        files, theirs = self.system(), other.system()
+        listed = theirs.get_file_info(pafs.FileSelector(name, recursive=True))
+        paths = [entry.path for entry in listed if entry.type == pafs.FileType.File]
+        for path in sorted(paths, key=lambda path: (f"/{LOG}/" in path, path)):
+            with theirs.open_input_stream(path) as source, files.open_output_stream(path) as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
+        theirs.delete_dir(name)
