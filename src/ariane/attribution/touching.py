@@ -18,7 +18,9 @@ LOOKBACK_S = 30 * 86_400
 
 NOT_TOUCHES = (
     "Consent Given", "Consent Withdrawn", "Segment Consent Preference Updated", "Order Refunded",
-    "Survey Sent", "Survey Answered", "Survey Dismissed", "Decision Made",
+    "Survey Sent", "Survey Answered", "Survey Dismissed", "Decision Made", "Order Cancelled", "Email Prefetched",
+    "Email Bounced", "Email Marked as Spam", "Unsubscribed", "SMS Failed", "Letter Returned", "Visitors Counted",
+    "Competitor Price Seen", "Row Refused", "Points Expired",
 )  # fmt: skip
 """What is recorded about a person without anything having been said or shown to sell."""
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ariane.ingest.convert import as_text, number
 from ariane.ingest.finding import (
     Recognise,
+    Text,
     Unreadable,
     first_of,
     get_of,
@@ -18,7 +19,7 @@ from ariane.ingest.finding import (
     text_of,
     value_of,
 )
-from ariane.ingest.grammar import Column, EventRule, Field, Mapping, Scalar, Skip, When
+from ariane.ingest.grammar import Column, EventRule, Field, Mapping, Named, Scalar, Skip, When
 from ariane.ingest.record import Record
 
 MAX_ID = 128
@@ -83,8 +84,8 @@ class Applied:
     ('Order Completed', {'revenue': 12.5})
     """
 
-    def __init__(self, mapping: Mapping, recognise: Recognise | None = None) -> None:
-        self.mapping = mapping
+    def __init__(self, mapping: Mapping, recognise: Recognise | None = None, prefix: str = "") -> None:
+        self.mapping, self._prefix = mapping, prefix
         self._missing = missing = frozenset(mapping.missing)
         self._user_id = person_of(mapping.user_id, missing, recognise)
         self._anonymous_id = person_of(mapping.anonymous_id, missing, recognise)
@@ -100,7 +101,7 @@ class Applied:
             for path, field in mapping.context.items()
         ]
         self._events = [
-            _Event(f"/{at}" if at else "", rule, mapping, missing) for at, rule in enumerate(mapping.events)
+            _Event(f"/{at}" if at else "", rule, mapping, recognise) for at, rule in enumerate(mapping.events)
         ]
         self._chooses = any(event.chooses for event in self._events)
 
@@ -111,11 +112,12 @@ class Applied:
             parts = [look_up(row.values, column) for column in mapping.message_id]
             if all(part not in (None, "") for part in parts):
                 written = "/".join(str(part) for part in parts)
-                return written if len(written) <= MAX_ID else blake2b(written.encode(), digest_size=12).hexdigest()
+                short = len(written) <= MAX_ID
+                return self._prefix + (written if short else blake2b(written.encode(), digest_size=12).hexdigest())
         digest = blake2b(row.content, digest_size=12)
         if mapping.keep_duplicates:
             digest.update(f"#{row.line}".encode())
-        return digest.hexdigest()
+        return self._prefix + digest.hexdigest()
 
     def left_out(self, row: Row) -> str:
         """Why a rule leaves this row out; empty when none does."""
@@ -129,7 +131,7 @@ class Applied:
         values = row.values
         identity = identity or self.identity(row)
         user_id, anonymous_id = self._user_id(values), self._anonymous_id(values)
-        context: dict[str, Any] | None = None
+        shared: dict[str, Any] | None = None
         made: list[Record] = []
         unfit = ""
         for event in self._events:
@@ -142,7 +144,10 @@ class Applied:
             at, happened = event.at(values)
             if not happened:
                 continue
-            context = self._context_of(values) if context is None else context
+            if event.identifiers:
+                context = self._context_of(values, event.identifiers)
+            else:
+                context = shared = self._context_of(values, self._identifiers) if shared is None else shared
             kind = event.rule.type
             made.append(
                 Record(
@@ -163,12 +168,10 @@ class Applied:
             return Made(made)
         return Made(made, unfit or "no event of the mapping fits")
 
-    def _context_of(self, values: dict[str, Any]) -> dict[str, Any]:
+    def _context_of(self, values: dict[str, Any], identifiers: list[tuple[str, Text]]) -> dict[str, Any]:
         channel = self._channel.said(values, "channel")
         context: dict[str, Any] = {"channel": self._channel.values.get(channel, channel)}
-        external = [
-            {"id": value, "type": kind} for kind, get in self._identifiers if (value := get(values)) is not None
-        ]
+        external = [{"id": value, "type": kind} for kind, get in identifiers if (value := get(values)) is not None]
         if external:
             context["externalIds"] = external
         for path, get in self._context:
@@ -185,8 +188,10 @@ class Applied:
 class _Event:
     """One `[[events]]` made ready."""
 
-    def __init__(self, key: str, rule: EventRule, mapping: Mapping, missing: frozenset[str]) -> None:
+    def __init__(self, key: str, rule: EventRule, mapping: Mapping, recognise: Recognise | None) -> None:
         self.key, self.rule = key, rule
+        missing = frozenset(mapping.missing)
+        self.identifiers = _persons(rule.identifiers, missing, recognise)
         self._name = _Worded(rule.name, missing)
         when = rule.timestamp
         self._at = instant_of(when, when.column, missing) if isinstance(when, When) else None
@@ -196,7 +201,7 @@ class _Event:
         instants = when if isinstance(when, When) else When("")
         self.properties = [
             (key, value_of(field if isinstance(field, Field) else Field(field), mapping, missing, instants))
-            for key, field in rule.properties.items()
+            for key, field in (mapping.properties | rule.properties).items()
         ]
 
     def fits(self, values: dict[str, Any]) -> bool:
@@ -244,6 +249,12 @@ class _Worded:
         if text is None:
             raise Unreadable(self._column, f"empty, and it gives the {what}")
         return text
+
+
+def _persons(
+    identifiers: dict[str, Named], missing: frozenset[str], recognise: Recognise | None
+) -> list[tuple[str, Text]]:
+    return [(kind, person_of(column, missing, recognise)) for kind, column in identifiers.items()]
 
 
 def _wanted(values: Scalar | tuple[Scalar, ...]) -> frozenset[str]:

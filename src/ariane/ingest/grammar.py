@@ -83,7 +83,8 @@ class EventRule(Base, frozen=True):
     """One event each row stands for. `optional`: an empty instant says that it did not happen.
 
     `when` lists columns and the values they must have ("*" anything, "" nothing) for the row to be this event. A
-    `timestamp` of "received" is the moment the row came in, for senders that tell none.
+    `timestamp` of "received" is the moment the row came in, for senders that tell none. `identifiers` stand instead of
+    the mapping's.
     """
 
     timestamp: When | Literal["received"]
@@ -91,6 +92,7 @@ class EventRule(Base, frozen=True):
     type: EventType = "track"
     optional: bool = False
     when: dict[str, str | int | bool | tuple[str | int | bool, ...]] = {}
+    identifiers: dict[str, Named] = {}
     properties: dict[str, Named | Field] = {}
 
 
@@ -118,6 +120,8 @@ class Signature(Base, frozen=True):
 
 class Mapping(Base, frozen=True):
     """A whole mapping file. Plain texts in `properties`, `identifiers` and `context` name columns.
+
+    `properties` here are those of every event; an event's own of the same name stand instead.
 
     `rows` is the path of the list whose elements are the rows; there `above.` leads to what is around it. `group` makes
     rows that follow each other with equal values in these columns one, its parts under `rows`. `free_texts` are the
@@ -149,6 +153,7 @@ class Mapping(Base, frozen=True):
     free_texts: tuple[str, ...] = ()
     identifiers: dict[str, Named] = {}
     context: dict[str, Named | Field] = {}
+    properties: dict[str, Named | Field] = {}
     skip: tuple[Skip, ...] = ()
     signature: Signature | None = None
 

@@ -70,7 +70,7 @@ def mapping_text(mapping: Mapping) -> str:
     """The mapping as TOML, which `parse_mapping` reads back to the same."""
     raw = msgspec.to_builtins(mapping)
     events = raw.pop("events")
-    tables = {name: raw.pop(name) for name in ("identifiers", "context") if name in raw}
+    tables = {name: raw.pop(name) for name in ("identifiers", "context", "properties") if name in raw}
     skips = raw.pop("skip", ())
     text = [f"{name} = {_toml(value)}" for name, value in raw.items()]
     for name, table in tables.items():
@@ -104,9 +104,11 @@ def reads_of(mapping: Mapping) -> list[tuple[tuple[str, ...], str]]:
     named += [(mapping.channel.column, "channel")] if isinstance(mapping.channel, Column) else []
     named += [(column, f"identifiers.{kind}") for kind, column in mapping.identifiers.items()]
     named += [read for key, field in mapping.context.items() for read in _of_field(field, f"context.{key}")]
+    named += [read for key, field in mapping.properties.items() for read in _of_field(field, f"properties.{key}")]
     named += [(rule.column, f"skip[{at}].column") for at, rule in enumerate(mapping.skip)]
     for at, event in enumerate(mapping.events):
         named += [(column, f"events[{at}].when.{column}") for column in event.when]
+        named += [(column, f"events[{at}].identifiers.{kind}") for kind, column in event.identifiers.items()]
         if isinstance(event.timestamp, When):
             named.append((event.timestamp.column, f"events[{at}].timestamp.column"))
         if isinstance(event.name, Column):

@@ -110,9 +110,10 @@ def problems(mapping: Mapping, kinds: tuple[str, ...]) -> Iterator[Problem]:
         yield "source", f"'{mapping.source}' cannot name a source.", "lower-case letters, digits, - and _"
     if mapping.delimiter and (len(mapping.delimiter) != 1 or mapping.delimiter in '"\r\n'):
         yield "delimiter", "it must be one character.", "for instance ',' ';' '|' or '\\t'"
-    for kind in mapping.identifiers:
+    named = [("", mapping.identifiers), *((f"events[{at}].", one.identifiers) for at, one in enumerate(mapping.events))]
+    for path, kind in ((f"{at}identifiers.{kind}", kind) for at, identifiers in named for kind in identifiers):
         if kind not in kinds:
-            yield f"identifiers.{kind}", f"unknown identifier kind '{kind}'{near(kind, kinds)}", ", ".join(kinds)
+            yield path, f"unknown identifier kind '{kind}'{near(kind, kinds)}", ", ".join(kinds)
     for path in mapping.context:
         taken = path.split(".")[0] in ("channel", "externalIds")
         if taken or any(other != path and path.startswith(f"{other}.") for other in mapping.context):
@@ -127,7 +128,10 @@ def problems(mapping: Mapping, kinds: tuple[str, ...]) -> Iterator[Problem]:
         yield "signature", "give the header or the column it stands in.", "header, column"
     for at, event in enumerate(mapping.events):
         yield from _of_event(f"events[{at}]", event)
-    known = {key for event in mapping.events for key in event.properties}
+    for key, field in mapping.properties.items():
+        if isinstance(field, Field):
+            yield from _of_field(f"properties.{key}", field)
+    known = {*mapping.properties, *(key for event in mapping.events for key in event.properties)}
     for key in mapping.free_texts:
         if key not in known:
             yield "free_texts", f"no event has a property '{key}'{near(key, sorted(known))}", ", ".join(sorted(known))

@@ -22,24 +22,36 @@ NOISE = {
     "Survey Sent", "Survey Dismissed", "Consent Given", "Consent Withdrawn", "Segment Consent Preference Updated",
     "Email Delivered", "Message Sent", "Page Ping", "Heartbeat", "Application Backgrounded", "Rage Click",
     "Error Shown", "Object Error", "Persons Merged", "Persons Split", "Edge Retracted", "Call Queued", "Call Ended",
+    "Call Menu Used", "Email Prefetched", "Email Bounced", "SMS Delivered", "SMS Failed", "Letter Posted",
+    "Letter Delivered", "Letter Returned", "Visitors Counted", "Competitor Price Seen", "Firmware Updated",
+    "Chat Ended", "Immersive Session Ended", "Points Earned", "Points Expired", "Row Refused", "Return Received",
 }  # fmt: skip
 """Events that are no moment of a journey: bookkeeping, machine signals, halves of another event."""
 
 KNOWN: dict[str, Stage] = {
     "Ad Viewed": "before", "Ad Clicked": "before", "Offer Received": "before", "Email Opened": "before",
-    "Email Clicked": "before", "Friend Mentioned": "before",
+    "Email Clicked": "before", "Friend Mentioned": "before", "SMS Clicked": "before", "Letter Code Used": "before",
+    "Press Read": "before", "Shop Window Seen": "before", "Brand Mentioned": "loyalty",
     "Products Searched": "consideration", "Product Viewed": "consideration", "Product Compared": "consideration",
     "Store Visited": "consideration", "Adviser Consulted": "consideration", "Assistant Asked": "consideration",
     "Offer Viewed": "consideration", "Try-On Started": "consideration", "Try-On Completed": "consideration",
-    "Virtual Shop Entered": "consideration",
+    "Virtual Shop Entered": "consideration", "Item Taken": "consideration", "Item Tried On": "consideration",
+    "Immersive Session Started": "consideration", "Model Viewed": "consideration", "Product Placed": "consideration",
+    "Competitor Considered": "consideration", "Virtual Event Attended": "consideration",
     "Product Added": "conversion", "Cart Viewed": "conversion", "Checkout Started": "conversion",
     "Payment Info Entered": "conversion", "Order Completed": "conversion", "Offer Completed": "conversion",
-    "Virtual Item Bought": "conversion",
+    "Virtual Item Bought": "conversion", "Order Cancelled": "conversion",
     "Delivery Promised": "evaluation", "Delivery Made": "evaluation", "Product Installed": "evaluation",
     "Product Used": "evaluation", "Call Started": "evaluation", "Call Answered": "evaluation",
     "Call Abandoned": "evaluation", "Order Refunded": "evaluation", "Survey Answered": "evaluation",
-    "Review Posted": "evaluation", "Chat Turn": "evaluation",
-    "Referral Made": "loyalty",
+    "Review Posted": "evaluation", "Chat Turn": "evaluation", "Chat Handed Over": "evaluation",
+    "Assistant Failed": "evaluation", "Ticket Opened": "evaluation", "Ticket Answered": "evaluation",
+    "Ticket Reopened": "evaluation", "Ticket Solved": "evaluation", "Delivery Shipped": "evaluation",
+    "Delivery Attempted": "evaluation", "Delivery Failed": "evaluation", "Pickup Ready": "evaluation",
+    "Pickup Made": "evaluation", "Pickup Missed": "evaluation", "Return Requested": "evaluation",
+    "Virtual Incident Reported": "evaluation", "Physical Twin Claimed": "evaluation",
+    "Referral Made": "loyalty", "Loyalty Joined": "loyalty", "Points Spent": "loyalty", "Tier Changed": "loyalty",
+    "Product Shared": "loyalty", "Post Shared": "loyalty", "Virtual Item Worn": "loyalty",
 }  # fmt: skip
 """The stage of the events whose meaning is settled by their name."""
 
@@ -48,6 +60,10 @@ _OWNERS: dict[str, tuple[Owner, Medium]] = {
     "Friend Mentioned": ("customer", "earned"),
     "Review Posted": ("customer", "earned"),
     "Referral Made": ("customer", "earned"),
+    "Brand Mentioned": ("customer", "earned"),
+    "Post Shared": ("customer", "earned"),
+    "Press Read": ("other", "earned"),
+    "Competitor Considered": ("other", "earned"),
     "Ad Viewed": ("brand", "paid"),
     "Ad Clicked": ("brand", "paid"),
 }
