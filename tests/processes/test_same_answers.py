@@ -91,7 +91,7 @@ def test_a_batch_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
             streaming.run(stores)
     with stores.state.read() as conn:
         assert stores.state.offsets(conn, "stream") == {}
-        assert conn.exec_driver_sql("SELECT count(*) FROM seen").scalar() == 0
+        assert conn.exec_driver_sql("SELECT count(*) FROM seen_blocks").scalar() == 0
         assert conn.exec_driver_sql("SELECT count(*) FROM identifiers").scalar() == 0
     process(stores)
     assert stores.lake.n_rows("events") == 300

@@ -38,16 +38,20 @@ def _replay_lake(stores: Stores) -> None:
     it."""
     starts = {partition: stores.log.start(partition) for partition in stores.log.partitions()}
     engine = DuckEngine(stores.lake)
+    memory = stream.Memory(stores)
     events = engine.table("events")
     rank = events.mutate(
         nth=ibis.row_number().over(ibis.window(order_by=["received_us", "log_partition", "log_offset"]))
     )
     for at in range(0, stores.lake.n_rows("events"), stores.settings.stream_batch):
         rows = engine.run(rank.filter((rank.nth >= at) & (rank.nth < at + stores.settings.stream_batch))).to_pylist()
-        retired = [event_of(row) for row in rows if row["log_offset"] < starts.get(row["log_partition"], 1 << 62)]
+        retired = [row for row in rows if row["log_offset"] < starts.get(row["log_partition"], 1 << 62)]
         with stores.state.begin() as conn:
-            stream.remember(conn, retired)
-            stream.absorb(conn, retired, stores)
+            for partition in {row["log_partition"] for row in retired}:
+                stream.remember(
+                    conn, [event_of(row) for row in retired if row["log_partition"] == partition], partition, memory
+                )
+            stream.absorb(conn, [event_of(row) for row in retired], stores, memory)
     engine.close()
     with stores.state.begin() as conn:
         for partition, start in starts.items():

@@ -5,6 +5,8 @@ One transaction a batch holds the effects and the offset.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from ariane.consent import absorb as note_consent
@@ -12,15 +14,9 @@ from ariane.identity import absorb as tie
 from ariane.identity import rules_of
 from ariane.ingest import read
 from ariane.model import Event
+from ariane.processes.seen import FOR_EVER, Seen, day_of
 from ariane.store import State, Stores, metadata
 
-seen = sa.Table(
-    "seen",
-    metadata,
-    sa.Column("event_id", sa.LargeBinary(12), primary_key=True),
-    sa.Column("received_us", sa.BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
 duplicates = sa.Table(
     "duplicates",
     metadata,
@@ -30,10 +26,26 @@ duplicates = sa.Table(
 
 CONSUMER = "stream"
 READ_BYTES = 16 << 20
+LEAST_WINDOW_DAYS = 30
+NEVER_FORGOTTEN = frozenset({"import"})
+"""The partitions of what is imported: a file may be imported again after years, and must add nothing."""
+
+Taken = tuple[int, Event]
+"""An event with its record's offset."""
 
 
-def step(stores: Stores, partition: str) -> int:
+class Memory:
+    """What the stream holds in memory of the state, from batch to batch. It is never right by itself: each part is
+    compared with the state in every transaction, so a batch gives the same answers with an empty one."""
+
+    def __init__(self, stores: Stores) -> None:
+        self.seen = Seen(max(LEAST_WINDOW_DAYS, stores.settings.duplicate_window_days))
+        self.day = 0
+
+
+def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
     """Take one batch of `partition` into the state; how many records it held. 0: nothing new."""
+    memory = memory or Memory(stores)
     with stores.state.read() as conn:
         offset = stores.state.offset(conn, CONSUMER, partition)
     batch = stores.log.read(partition, offset, READ_BYTES)
@@ -41,9 +53,10 @@ def step(stores: Stores, partition: str) -> int:
         return 0
     events = [(record.offset, read(record.payload)) for record in batch.records if not is_erased(record.payload)]
     with stores.state.begin() as conn:
-        fresh = _first_time(conn, partition, events)
-        absorb(conn, fresh, stores)
+        fresh = _first_times(conn, partition, events, memory)
+        absorb(conn, [event for _, event in fresh], stores, memory)
         stores.state.commit_offset(conn, CONSUMER, partition, batch.next_offset)
+        _forget(conn, stores, events, memory)
     return len(batch.records)
 
 
@@ -52,39 +65,53 @@ def is_erased(payload: bytes) -> bool:
     return payload[:2] == b"{}"
 
 
-def absorb(conn: sa.Connection, events: list[Event], stores: Stores) -> None:
+def absorb(conn: sa.Connection, events: list[Event], stores: Stores, memory: Memory) -> None:
     """What the state keeps of events seen for the first time."""
     changes = tie(conn, events, rules_of(stores.path))
     note_consent(conn, events, changes, stores.settings.consent_categories)
 
 
-def _first_time(conn: sa.Connection, partition: str, events: list[tuple[int, Event]]) -> list[Event]:
+def _first_times(conn: sa.Connection, partition: str, events: list[Taken], memory: Memory) -> list[Taken]:
     """The events never seen before; the others' offsets are noted, so that the lake leaves out the same ones."""
-    keys = {bytes.fromhex(event.event_id) for _, event in events}
-    known = {row[0] for row in State.select_in(conn, sa.select(seen.c.event_id), seen.c.event_id, keys)}
-    fresh: list[Event] = []
-    repeated: list[dict[str, object]] = []
-    for offset, event in events:
-        key = bytes.fromhex(event.event_id)
-        if key in known:
-            repeated.append({"partition": partition, "offset": offset})
-        else:
-            known.add(key)
-            fresh.append(event)
-    remember(conn, fresh)
-    State.upsert(conn, duplicates, repeated)
-    return fresh
+    days = _days([event for _, event in events], partition)
+    first = memory.seen.first_times(conn, [event.event_id for _, event in events], days)
+    if all(first):
+        return events
+    repeated = [offset for (offset, _), is_first in zip(events, first, strict=True) if not is_first]
+    State.upsert(conn, duplicates, [{"partition": partition, "offset": offset} for offset in repeated])
+    return [one for one, is_first in zip(events, first, strict=True) if is_first]
 
 
-def remember(conn: sa.Connection, events: list[Event]) -> None:
-    """Note that these events have been taken: the same ones will be duplicates from now on."""
-    rows = [{"event_id": bytes.fromhex(event.event_id), "received_us": event.received_us} for event in events]
-    State.upsert(conn, seen, rows)
+def remember(conn: sa.Connection, events: Sequence[Event], partition: str, memory: Memory) -> None:
+    """Note that these events of a partition have been taken: the same ones will be duplicates from now on."""
+    memory.seen.note(conn, [event.event_id for event in events], _days(events, partition))
+
+
+def _days(events: Sequence[Event], partition: str) -> list[int]:
+    return [FOR_EVER if partition in NEVER_FORGOTTEN else day_of(event.received_us) for event in events]
+
+
+def _forget(conn: sa.Connection, stores: Stores, events: list[Taken], memory: Memory) -> None:
+    """When a new day has begun in the log, drop the ids that no event still to be read can repeat.
+
+    A partition with records yet to be taken holds back what they may repeat, from the day its next one was received; a
+    day more is kept, for clocks that are set back.
+    """
+    today = day_of(events[-1][1].received_us) if events else 0
+    if today <= memory.day:
+        return
+    memory.day = today
+    taken = stores.state.offsets(conn, CONSUMER)
+    for partition in stores.log.partitions():
+        ahead = stores.log.read(partition, taken.get(partition, 0), 1).records
+        if ahead and not is_erased(ahead[0].payload):
+            today = min(today, day_of(read(ahead[0].payload).received_us))
+    memory.seen.forget(conn, today - 1)
 
 
 def run(stores: Stores, partitions: list[str] | None = None) -> int:
     """Everything in the log now, into the state; how many records were taken."""
-    total = 0
-    while taken := sum(step(stores, partition) for partition in partitions or stores.log.partitions()):
+    total, memory = 0, Memory(stores)
+    while taken := sum(step(stores, partition, memory) for partition in partitions or stores.log.partitions()):
         total += taken
     return total

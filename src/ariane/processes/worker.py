@@ -76,7 +76,14 @@ def _follow(path: Path, role: str, step: Callable[[Stores], int], idle_s: float)
 def stream(path: Path) -> None:
     from ariane.processes import stream as consumer
 
-    _follow(path, "stream", lambda stores: sum(consumer.step(stores, p) for p in stores.log.partitions()), IDLE_S)
+    memory = None
+
+    def step(stores: Stores) -> int:
+        nonlocal memory
+        memory = memory or consumer.Memory(stores)
+        return sum(consumer.step(stores, partition, memory) for partition in stores.log.partitions())
+
+    _follow(path, "stream", step, IDLE_S)
 
 
 def lake(path: Path) -> None:
