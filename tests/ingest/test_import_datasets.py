@@ -11,27 +11,13 @@ import msgspec
 import pytest
 
 from ariane.errors import InputError, NotFound
-from ariane.ingest import read
 from ariane.ingest.importers import IMPORTERS, ImportReport, dry_run, run_import, template
 from ariane.journeys import load_journey
 from ariane.model import Event
 from ariane.store import SegmentLog
+from tests.ingest.importing import imported
 
 DATASETS = ("starbucks", "olist", "call-centre")
-
-
-def imported(kind: str, path: Path, folder: Path) -> tuple[ImportReport, list[Event]]:
-    """Import into a log of its own, and read the log back as every consumer does."""
-    log = SegmentLog(folder / "log")
-    with log.writer("import") as writer:
-        report = run_import(kind, path, writer=writer, resume_dir=folder / "imports")
-    events, offset = [], 0
-    while offset < log.end("import"):
-        batch = log.read("import", offset, 8_000_000)
-        assert not batch.damaged
-        events += [read(record.payload) for record in batch.records]
-        offset = batch.next_offset
-    return report, events
 
 
 def logged(kind: str, path: Path, folder: Path) -> tuple[ImportReport, list[dict[str, Any]]]:

@@ -51,9 +51,12 @@ def load(path: Path, kind: str, source: Path, *, mapping: Path | None, force: bo
     return Loaded(report, added)
 
 
-def rehearse(kind: str, source: Path, mapping: Path | None) -> ImportReport:
+def rehearse(kind: str, source: Path, mapping: Path | None, *, advance: Advance) -> ImportReport:
     """Read everything and write nothing."""
-    return dry_run(kind, source, mapping=read_mapping(mapping) if mapping else None)
+    rules = read_mapping(mapping) if mapping else None
+    return dry_run(
+        kind, source, mapping=rules, on_progress=lambda name, done, total: advance(f"Reading {name}", done, total)
+    )
 
 
 def _workspace_at(path: Path) -> None:
