@@ -22,10 +22,12 @@ PropertyType = str  # one of: string, double, int64, bool, minor
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where events come from: its write key, and the channel its events belong to when they do not say."""
+    """Where events come from: its write key, and the channel its events belong to when they do not say. With `secret`,
+    what other tools post to its hooks must be signed with it."""
 
     write_key: str
     channel: str = ""
+    secret: str = ""
 
 
 class PurposeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

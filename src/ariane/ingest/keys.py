@@ -24,13 +24,16 @@ REMEMBERED = 1_000
 class Keys(msgspec.Struct, frozen=True):
     """Write key → (source, channel), and the limits that go with them.
 
-    `heard` remembers Authorization headers that carried a known key, so that each is opened once.
+    `secrets` are those of sources whose hooks take only what is signed; `folder` holds the workspace's own kinds of
+    source. `heard` remembers Authorization headers that carried a known key, so that each is opened once.
     """
 
     sources: dict[str, tuple[str, str]]
     max_event_bytes: int = 32_768
     max_body_bytes: int = 4_194_304
     max_lag_bytes: int = 0
+    secrets: dict[str, str] = {}
+    folder: Path | None = None
     heard: dict[str, tuple[str, str]] = {}
 
     def hear(self, authorization: str, source: tuple[str, str]) -> tuple[str, str]:
@@ -39,7 +42,7 @@ class Keys(msgspec.Struct, frozen=True):
         return source
 
 
-def keys_of(settings: Settings) -> Keys:
+def keys_of(settings: Settings, folder: Path | None = None) -> Keys:
     """The write keys of these settings. The reserved source has none, whatever the file says.
 
     >>> from ariane.settings import Source
@@ -51,7 +54,9 @@ def keys_of(settings: Settings) -> Keys:
         for name, s in settings.sources.items()
         if s.write_key and name != RESERVED_SOURCE
     }
-    return Keys(named, settings.max_event_bytes, settings.max_body_bytes, settings.max_lag_bytes)
+    secrets = {name: source.secret for name, source in settings.sources.items() if source.secret}
+    limits = (settings.max_event_bytes, settings.max_body_bytes, settings.max_lag_bytes)
+    return Keys(named, *limits, secrets=secrets, folder=folder)
 
 
 class KeyRing:
@@ -64,7 +69,7 @@ class KeyRing:
         self._workspace, self._clock = workspace, clock
         self._file = workspace / "ariane.toml"
         self._stamp = self._look()
-        self._keys = keys_of(settings_module.load(workspace))
+        self._keys = self._read()
         self._next = clock() + CHECK_S
 
     def now(self) -> Keys:
@@ -75,10 +80,13 @@ class KeyRing:
             if stamp != self._stamp:
                 self._stamp = stamp
                 try:
-                    self._keys = keys_of(settings_module.load(self._workspace))
+                    self._keys = self._read()
                 except ArianeError as error:
                     sys.stderr.write(f"ariane collector: {error} The write keys stay as they were.\n")
         return self._keys
+
+    def _read(self) -> Keys:
+        return keys_of(settings_module.load(self._workspace), self._workspace / "sources")
 
     def _look(self) -> tuple[int, int]:
         try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 
 import msgspec
 
@@ -21,6 +23,7 @@ from ariane.ingest.wire import Stamped, TooLarge, mend, parse, payloads_of
 INFLATED = 2
 """A compressed body may hold this many times `max_body_bytes`."""
 
+_PROVIDER = re.compile(r"[a-z][a-z0-9-]{0,62}")
 Hook = Callable[[bytes, Mapping[str, str]], list[dict[str, object]]]
 
 
@@ -70,10 +73,9 @@ def receive_hook(path: str, headers: Headers, body: bytes, keys: Keys, now_us: i
     try:
         source, _ = _source(headers, None, query, keys)
         told = {name.lower(): value for name, value in headers.items()} | {"x-ariane-source": source}
-        if len(body) > keys.max_body_bytes:
-            raise too_large(keys.max_body_bytes)
         provider = path.removeprefix(HOOKS).strip("/")
-        text = _told(_hook(provider), provider, body, told)
+        hook = _hook(provider, keys.secrets.get(source, ""), keys.folder, _stamp(provider, keys.folder))
+        text = _told(hook, provider, _inflated(body, keys.max_body_bytes), told)
     except ArianeError as error:
         return Received(refusal(error))
     return receive(Route("batch", by_content=True), headers, text, keys, now_us, query)
@@ -146,14 +148,24 @@ def _told(hook: Hook, provider: str, body: bytes, headers: Mapping[str, str]) ->
         ) from error
 
 
+def _stamp(provider: str, folder: Path | None) -> int:
+    """Changes when the workspace's own mapping of this provider does."""
+    if folder is None or not _PROVIDER.fullmatch(provider):
+        return 0
+    try:
+        return (folder / f"{provider}.toml").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 @lru_cache(64)
-def _hook(provider: str) -> Hook:
+def _hook(provider: str, secret: str, folder: Path | None, stamp: int) -> Hook:
     """What reads this provider's webhook; loaded when the first one comes."""
     try:
         webhook = import_module("ariane.ingest.sources").webhook
     except (ImportError, AttributeError):
         raise NotFound(f"No webhook named '{provider[:100]}'.") from None
-    reader: Hook = webhook(provider)
+    reader: Hook = webhook(provider, secret=secret, folder=folder)
     return reader
 
 
