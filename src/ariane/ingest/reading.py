@@ -10,27 +10,18 @@ from typing import Any, Protocol
 import msgspec
 
 from ariane.errors import InputError
+from ariane.ingest.bots import is_machine
 from ariane.ingest.claimed import claims_of, unclaimed, without
 from ariane.ingest.clock import EARLIEST_US, FUTURE_US, Stamp, instant_us, occurred_us
 from ariane.ingest.repair import repair
 from ariane.ingest.routes import RUDDER
 from ariane.model import CHANNELS, Event, EventType, event_id_of
 
-BOT_PATTERNS = (
-    "bot", "crawl", "spider", "slurp", "headless", "lighthouse", "pagespeed", "pingdom", "uptimerobot", "monitoring",
-    "facebookexternalhit", "bingpreview", "link preview", "embedly", "phantomjs", "selenium", "puppeteer",
-    "playwright", "scrapy", "wget", "curl/", "python-requests", "python-httpx", "go-http-client", "java/", "libwww",
-    "node-fetch", "axios/",
-)  # fmt: skip
-"""A user agent that contains one of these, in any case, is a machine: its events are kept and never counted."""
-
 APP_LIBRARIES = re.compile(
     r"ios|swift|android|kotlin|java-?mobile|react-native|flutter|xamarin|unity|mobile|cordova", re.IGNORECASE
 )
 WEB_LIBRARIES = re.compile(r"analytics\.js|analytics-next|javascript|gtm|browser", re.IGNORECASE)
 _APP_SYSTEMS = frozenset({"ios", "iphone os", "ipados", "android", "watchos", "harmonyos"})
-_BOT = re.compile("|".join(re.escape(pattern) for pattern in BOT_PATTERNS), re.IGNORECASE)
-_NOT_A_BOT = re.compile(r"cubot", re.IGNORECASE)  # a maker of telephones
 _KNOWN_CHANNELS = frozenset(CHANNELS)
 _NO_SOURCES: Mapping[str, Any] = {}
 
@@ -73,9 +64,10 @@ def read(payload: bytes, sources: Mapping[str, HasChannel] = _NO_SOURCES) -> Eve
     """The event in a log record: clock corrected, channel derived, bots flagged.
 
     `sources` (name → settings) gives the channel of a source whose record does not carry one. An event that was not
-    quite valid says why in `context["ariane"]["invalid"]`. Who an event says it is only because a page's address said so
-    (`?ajs_uid=`) is kept as a claim, `context["ariane"]["claimed"]`, and identifies nobody. A group's id and an alias's previous id are found in the
-    properties as `groupId` and `previousId`. Raises InputError for a payload that is no log record.
+    quite valid says why in `context["ariane"]["invalid"]`. Who an event says it is only because a page's address said
+    so (`?ajs_uid=`) is kept as a claim, `context["ariane"]["claimed"]`, and identifies nobody. A group's id and an
+    alias's previous id are found in the properties as `groupId` and `previousId`. Raises InputError for a payload that
+    is no log record.
 
     >>> from ariane.ingest.record import Record, encode
     >>> event = read(encode(Record(source="web", message_id="m-1", type="track", event="Product Viewed",
@@ -134,22 +126,6 @@ def happened_us(stored: Stored) -> int:
         if stated is not None and EARLIEST_US <= stated <= stored.received_us + FUTURE_US:
             return stated
     return occurred_us(stored.original_timestamp or stored.timestamp, stored.sent_at, stored.received_us)
-
-
-def is_machine(context: Mapping[str, Any]) -> bool:
-    """Whether an event is a machine's: its browser's name says so, or who sent it does (`bot`: true)."""
-    agent = context.get("userAgent")
-    return (isinstance(agent, str) and is_bot(agent)) or context.get("bot") is True
-
-
-@lru_cache(maxsize=4096)
-def is_bot(agent: str) -> bool:
-    """Whether a user agent names a machine (see `BOT_PATTERNS`).
-
-    >>> is_bot("Mozilla/5.0 (compatible; Googlebot/2.1)"), is_bot("Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
-    (True, False)
-    """
-    return _BOT.search(_NOT_A_BOT.sub("", agent)) is not None
 
 
 def _channel(stored: Stored, sources: Mapping[str, HasChannel]) -> str:

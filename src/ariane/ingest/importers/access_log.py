@@ -30,11 +30,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import msgspec
 
 from ariane.errors import NotFound
+from ariane.ingest.bots import is_bot
 from ariane.ingest.convert import instant, month_of
 from ariane.ingest.importers.files import PACKED, lines, regular
 from ariane.ingest.importers.job import Importer, Job
 from ariane.ingest.importers.report import Tally
-from ariane.ingest.reading import is_bot
 from ariane.ingest.record import Record
 
 _TEXT = r'"([^"\\]*(?:\\.[^"\\]*)*)"?'
