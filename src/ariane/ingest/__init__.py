@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from ariane.ingest.names import INTERNAL_EVENTS, KNOWN_EVENTS, RESERVED_SOURCE
     from ariane.ingest.reading import read
     from ariane.ingest.record import Record, encode
+    from ariane.ingest.rows import RowReader, Rows
 
 _HOMES = {
     "INTERNAL_EVENTS": "names",
     "KNOWN_EVENTS": "names",
     "RESERVED_SOURCE": "names",
     "Record": "record",
+    "RowReader": "rows",
+    "Rows": "rows",
     "columns_of": "context",
     "encode": "record",
     "instant_us": "clock",
@@ -34,6 +37,8 @@ __all__ = [
     "KNOWN_EVENTS",
     "RESERVED_SOURCE",
     "Record",
+    "RowReader",
+    "Rows",
     "columns_of",
     "encode",
     "instant_us",

@@ -22,7 +22,6 @@ MINOR_DIGITS = {
 
 _INT64 = 2**63
 _NONE: Mapping[str, str] = {}
-_EMPTY: dict[str, Any] = {}
 Convert = Callable[[Any], object]
 
 
@@ -40,31 +39,73 @@ def columns_of(event: Event, registered: Mapping[str, str] = _NONE, currency: st
     >>> {name: value for name, value in columns_of(event, {"size": "string"}).items() if value is not None}
     {'prop_order_id': '7', 'prop_revenue_minor': 1999, 'ctx_os': 'iPadOS', 'prop_size': 'XL'}
     """
-    plan = _plan(tuple(registered.items()) if registered else ())
+    plan = plan_of(registered, currency)
     row = plan.blank.copy()
-    properties, context = event.properties, event.context
+    if event.context:
+        row.update(context_columns(event.context, plan))
+    if event.properties:
+        row.update(property_columns(event.properties, plan))
+    return row
+
+
+def property_columns(properties: Mapping[str, Any], plan: Plan) -> dict[str, object]:
+    """The columns that properties fill, without the others."""
+    filled: dict[str, object] = {}
     converters = plan.converters
     for name, value in properties.items():
         if name in converters and value is not None:
             column, convert = converters[name]
-            row[column] = convert(value)
+            if (converted := convert(value)) is not None:
+                filled[column] = converted
     if plan.money and not plan.money.keys().isdisjoint(properties):
         stated = properties.get("currency")
-        digits = MINOR_DIGITS.get(stated.upper() if isinstance(stated, str) else currency, 2)
+        digits = MINOR_DIGITS.get(stated.upper() if isinstance(stated, str) else plan.currency, 2)
         for name, column in plan.money.items():
-            if row[column] is None and properties.get(name) is not None:
-                row[column] = _minor(properties[name], digits)
-    if context:
-        _of_context(context, row)
-    return row
+            if column not in filled and (minor := _minor(properties.get(name), digits)) is not None:
+                filled[column] = minor
+    return filled
 
 
-class _Plan:
+def context_columns(context: Mapping[str, Any], plan: Plan) -> dict[str, object]:
+    """The columns that a context fills, without the others. Its page's path is one of them: properties, where they say
+    a path of their own, come over it."""
+    get = context.get
+    agent = get("userAgent")
+    device, system = _of_agent(agent) if isinstance(agent, str) else (None, None)
+    if isinstance(given := get("device"), dict) and given:
+        device = _device(given) or device
+    if isinstance(given := get("os"), dict) and isinstance(name := given.get("name"), str):
+        system = _SYSTEMS.get(name.lower(), name)
+    filled: dict[str, object] = {}
+    if device is not None:
+        filled["ctx_device_type"] = device
+    if system is not None:
+        filled["ctx_os"] = system
+    said: dict[str, str | None] = {}
+    if isinstance(given := get("app"), dict):
+        said["ctx_app_version"] = _text(given.get("version"))
+    if isinstance(given := get("campaign"), dict):
+        said |= {f"ctx_campaign_{part}": _text(given.get(part)) for part in ("source", "medium", "name")}
+    if isinstance(page := get("page"), dict):
+        said["ctx_referrer"] = _text(page.get("referrer")) or None
+        if plan.text_path:
+            said["prop_path"] = _text(page.get("path"))
+    elif isinstance(given := get("referrer"), dict):
+        said["ctx_referrer"] = _text(given.get("url")) or None
+    for column, value in said.items():
+        if value is not None:
+            filled[column] = value
+    return filled
+
+
+class Plan:
     """What to do with each property name, worked out once for a set of registered properties."""
 
-    def __init__(self, registered: Mapping[str, str]) -> None:
+    def __init__(self, registered: Mapping[str, str], currency: str) -> None:
+        self.currency = currency
         own = {f"prop_{name}": kind for name, kind in registered.items()}
         self.blank: dict[str, object] = dict.fromkeys(COLUMNS | own)
+        self.text_path = own.get("prop_path", "string") == "string"  # else a page's path would not fit
         self.converters: dict[str, tuple[str, Convert]] = {}
         self.money: dict[str, str] = {}
         for column, kind in (COLUMNS | own).items():
@@ -83,9 +124,14 @@ class _Plan:
                 )
 
 
+def plan_of(registered: Mapping[str, str] = _NONE, currency: str = "EUR") -> Plan:
+    """The plan for the workspace's own properties (name → type); InputError for a type there is not."""
+    return _plan(tuple(registered.items()) if registered else (), currency)
+
+
 @lru_cache(maxsize=16)
-def _plan(registered: tuple[tuple[str, str], ...]) -> _Plan:
-    return _Plan(dict(registered))
+def _plan(registered: tuple[tuple[str, str], ...], currency: str) -> Plan:
+    return Plan(dict(registered), currency)
 
 
 def _text(value: Any) -> str | None:
@@ -135,30 +181,6 @@ def _minor(value: Any, digits: int) -> int | None:
 
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _CONVERT: dict[str, Convert] = {"string": _text, "double": _number, "int64": _whole, "bool": _truth}
-
-
-def _of_context(context: dict[str, Any], row: dict[str, object]) -> None:
-    get = context.get
-    agent = get("userAgent")
-    device, system = _of_agent(agent) if isinstance(agent, str) else (None, None)
-    if isinstance(given := get("device"), dict) and given:
-        device = _device(given) or device
-    if isinstance(given := get("os"), dict) and isinstance(name := given.get("name"), str):
-        system = _SYSTEMS.get(name.lower(), name)
-    row["ctx_device_type"], row["ctx_os"] = device, system
-    if isinstance(given := get("app"), dict):
-        row["ctx_app_version"] = _text(given.get("version"))
-    if isinstance(given := get("campaign"), dict):
-        row["ctx_campaign_source"] = _text(given.get("source"))
-        row["ctx_campaign_medium"] = _text(given.get("medium"))
-        row["ctx_campaign_name"] = _text(given.get("name"))
-    page = get("page")
-    if isinstance(page, dict):
-        row["ctx_referrer"] = _text(page.get("referrer")) or None
-        if row["prop_path"] is None:
-            row["prop_path"] = _text(page.get("path"))
-    elif isinstance(given := get("referrer"), dict):
-        row["ctx_referrer"] = _text(given.get("url")) or None
 
 
 _SYSTEMS = {

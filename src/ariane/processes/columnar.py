@@ -7,26 +7,19 @@ word on what is a duplicate. Progress is part of each commit.
 from __future__ import annotations
 
 import time
-from typing import Any
 
-import msgspec
-import pyarrow as pa
 import sqlalchemy as sa
 
 from ariane.consent import tables as consent_tables
-from ariane.identity import Rules, rules_of, subject_key
+from ariane.identity import rules_of
 from ariane.identity import tables as identity_tables
-from ariane.ingest import columns_of, read
-from ariane.model import DAY, Event
 from ariane.processes.stream import CONSUMER, duplicates, is_erased
-from ariane.settings import Settings
-from ariane.store import Stores, schema_of
+from ariane.processes.tabling import reader_of, to_arrow
+from ariane.store import Stores
 
 BATCH_BYTES = 64 << 20
 FAR_BEHIND_BYTES = 8 << 20
 CATCHING_UP_S = 60.0
-PREFIXES = ("prop_", "ctx_")
-_text = msgspec.json.Encoder(order=None).encode
 
 
 def step(stores: Stores) -> int:
@@ -46,69 +39,23 @@ def step(stores: Stores) -> int:
 
 
 def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
-    records, position = [], offset
+    records: list[tuple[int, bytes]] = []
+    position = offset
     while position < until and position - offset < BATCH_BYTES:
         batch = stores.log.read(partition, position, min(until - position, 16 << 20))
         if batch.next_offset == position:
             break
-        records += batch.records
+        records += [(record.offset, record.payload) for record in batch.records if not is_erased(record.payload)]
         position = batch.next_offset
     with stores.state.read() as conn:
         window = (duplicates.c.partition == partition) & duplicates.c.offset.between(offset, position)
         repeated = set(conn.execute(sa.select(duplicates.c.offset).where(window)).scalars())
-    rules = rules_of(stores.path)
-    fresh = (record for record in records if record.offset not in repeated and not is_erased(record.payload))
-    events = [(record.offset, read(record.payload)) for record in fresh]
-    table = to_arrow(events, rules, stores.settings, partition)
-    stores.lake.append("events", table, partition_by=["event_on"], progress={partition: position})
-    return len(events)
-
-
-def to_arrow(events: list[tuple[int, Event]], rules: Rules, settings: Settings, partition: str) -> pa.Table:
-    """Events (with their offsets in `partition`) as the lake keeps them, sorted by day, subject and time, so that one
-    person's rows lie together.
-
-    Most registered properties are absent from most events: only what is there is touched.
-    """
-    schema = schema_of("events", settings.properties)
-    registered: dict[str, list[Any]] = {
-        name: [None] * len(events) for name in schema.names if name.startswith(PREFIXES)
-    }
-    for place, (_, event) in enumerate(events):
-        for name, value in columns_of(event, settings.properties, settings.currency).items():
-            if value is not None:
-                registered[name][place] = value
-    columns = base_columns(events, rules, partition) | registered
-    arrays = [_array(columns[field.name], field.type) for field in schema]
-    table = pa.Table.from_arrays(arrays, schema=schema)
-    return table.sort_by([("event_on", "ascending"), ("subject_key", "ascending"), ("occurred_us", "ascending")])
-
-
-def base_columns(events: list[tuple[int, Event]], rules: Rules, partition: str) -> dict[str, list[Any]]:
-    """The columns every event has."""
-    return {
-        "event_id": [event.event_id for _, event in events],
-        "message_id": [event.message_id for _, event in events],
-        "source": [event.source for _, event in events],
-        "type": [event.type for _, event in events],
-        "event": [event.name for _, event in events],
-        "channel": [event.channel for _, event in events],
-        "occurred_us": [event.occurred_us for _, event in events],
-        "received_us": [event.received_us for _, event in events],
-        "event_on": [event.occurred_us // DAY for _, event in events],
-        "anonymous_id": [event.anonymous_id for _, event in events],
-        "user_id": [event.user_id for _, event in events],
-        "subject_key": [subject_key(event, rules) for _, event in events],
-        "is_bot": [event.is_bot for _, event in events],
-        "properties": [_text(event.properties).decode() for _, event in events],
-        "context": [_text(event.context).decode() for _, event in events],
-        "log_partition": [partition] * len(events),
-        "log_offset": [offset for offset, _ in events],
-    }
-
-
-def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
-    return pa.array(values, pa.int32()).cast(kind) if kind == pa.date32() else pa.array(values, kind)
+    if repeated:
+        records = [record for record in records if record[0] not in repeated]
+    reader = reader_of(rules_of(stores.path), tuple(stores.settings.properties.items()), stores.settings.currency)
+    table = to_arrow(reader.rows(records), stores.settings.properties, partition)
+    stores.lake.append("events", table, partition_by=["event_in"], progress={partition: position})
+    return len(records)
 
 
 def export(stores: Stores) -> bool:

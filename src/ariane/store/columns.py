@@ -21,6 +21,7 @@ BASE: dict[str, pa.DataType] = {
     "occurred_us": MICROS,
     "received_us": MICROS,
     "event_on": pa.date32(),
+    "event_in": pa.string(),
     "anonymous_id": pa.string(),
     "user_id": pa.string(),
     "subject_key": pa.int64(),
