@@ -20,7 +20,7 @@ KINDS = (
 """The identifier kinds every workspace knows; its identity.toml may add others."""
 
 ValueType = Literal["", "text", "number", "integer", "boolean", "instant", "json"]
-Format = Literal["csv", "ndjson", "parquet"]
+Format = Literal["csv", "ndjson", "parquet", "xes"]
 Encoding = Literal["utf-8", "latin-1", "cp1252", "iso-8859-15"]
 Unit = Literal["seconds", "minutes", "hours", "days"]
 EPOCHS = ("epoch_s", "epoch_ms", "epoch_us")
@@ -36,7 +36,8 @@ class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 class Column(Base, frozen=True):
-    """A value that differs from row to row: the column it is read from, and what its values stand for."""
+    """A value that differs from row to row: the column it is read from, and what its values stand for ("" none, "*" any
+    other)."""
 
     column: Named
     values: dict[str, str] = {}
@@ -54,7 +55,7 @@ class When(Base, frozen=True):
 class Field(Base, frozen=True):
     """One property: a column, or the same value on every row. `type` empty leaves the value as the file has it.
 
-    `values` says what single values stand for. `since` makes it the time from that column's instant to this one's, in
+    `values` says what single values stand for ("" none, "*" any other). `since` makes it the time from that column's instant to this one's, in
     `unit`. `each` reads a list of objects, one property a time; `sum` adds up one number of each.
     """
 

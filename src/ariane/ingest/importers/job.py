@@ -30,7 +30,7 @@ class Importer(msgspec.Struct, frozen=True):
     `files` names what will be read, `records` yields every record in an order that depends on the files alone, so that
     an interrupted import can go on where it stopped. `version` rises whenever the records for the same files change.
     `basis` is the purpose the rows come under; `journey` names the journey file that fits them; `aliases` are other
-    names it answers to.
+    names it answers to. `mapping` is the one used when none is given.
     """
 
     kind: str
@@ -41,3 +41,4 @@ class Importer(msgspec.Struct, frozen=True):
     version: int = 1
     journey: str = ""
     aliases: tuple[str, ...] = ()
+    mapping: Mapping | None = None

@@ -15,6 +15,7 @@ from ariane.ingest.convert import instant, integer, number
 from ariane.ingest.importers.report import Tally
 from ariane.ingest.importers.rows import read_rows
 from ariane.ingest.importers.table import format_of, one_file
+from ariane.ingest.importers.xes import usual_mapping
 from ariane.ingest.mapping import Column, EventRule, Field, Mapping, ValueType, When
 from ariane.model import CHANNELS
 
@@ -58,6 +59,8 @@ def propose_mapping(path: Path | str) -> Mapping:
     sample = list(islice(rows, N_ROWS))
     if not sample:
         raise InputError("The file has no rows to look at.", where=str(file), next_step="Write the mapping by hand.")
+    if format == "xes":
+        return usual_mapping(list(dict.fromkeys(name for row in sample for name in row.values)))
     held = _held(columns, sample)
     when, written = _when(held, file)
     left = {name: values for name, values in held.items() if name != when.column}

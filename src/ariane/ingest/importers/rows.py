@@ -13,6 +13,7 @@ from ariane.errors import InputError
 from ariane.ingest.applying import Row
 from ariane.ingest.importers.files import Part, lines, regular
 from ariane.ingest.importers.report import Tally
+from ariane.ingest.importers.xes import xes_rows
 
 DELIMITERS = (",", ";", "\t", "|")
 PARQUET_ROWS = 4_096
@@ -24,7 +25,7 @@ Shape = TypeVar("Shape")
 def read_rows(
     path: Path, tally: Tally, *, format: str, delimiter: str = "", encoding: str = "utf-8"
 ) -> tuple[tuple[str, ...], Iterator[Row]]:
-    """The columns and the rows of a file. NDJSON names no columns beforehand: there they are empty.
+    """The columns and the rows of a file. NDJSON and XES name no columns beforehand: there they are empty.
 
     Raises InputError when the file is not of the format or its header cannot be used.
     """
@@ -33,6 +34,8 @@ def read_rows(
         return columns, _named(columns, rows)
     if format == "parquet":
         return _parquet_rows(path, tally)
+    if format == "xes":
+        return (), xes_rows(path, tally)
     return (), _json_rows(path, tally)
 
 

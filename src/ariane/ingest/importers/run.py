@@ -57,8 +57,9 @@ def run_import(
     on_progress: OnProgress | None = None,
     mapping: Mapping | None = None,
     force: bool = False,
+    folder: Path | None = None,
 ) -> ImportReport:
-    """Append the events of a file or folder to the log, once.
+    """Append the events of a file or folder to the log, once. `folder` holds the workspace's own kinds of source.
 
     The same content imported again adds nothing; an interrupted import goes on where it stopped; `force` writes all of
     it again. Events carry the source `import_<kind>`, or the mapping's. Raises InputError or NotFound when the files or
@@ -66,10 +67,11 @@ def run_import(
     again goes on.
     """
     began = time.perf_counter()
-    chosen, job = _prepared(kind, Path(path), mapping, _secret(resume_dir))
+    chosen, job = _prepared(kind, Path(path), mapping, _secret(resume_dir), folder)
     files = chosen.files(job.path)
     stamps = _stamps(files)
-    digest = digest_of(files, chosen.kind, str(chosen.version), mapping_text(mapping) if mapping is not None else "")
+    rules = mapping_text(job.mapping) if job.mapping is not None else ""
+    digest = digest_of(files, chosen.kind, str(chosen.version), rules)
     note_path = resume_dir / f"{digest}.json"
     note = Note(0) if force else _read_note(note_path)
     if note.report is not None:
@@ -99,11 +101,16 @@ def run_import(
 
 
 def dry_run(
-    kind: str, path: Path | str, *, mapping: Mapping | None = None, on_progress: OnProgress | None = None
+    kind: str,
+    path: Path | str,
+    *,
+    mapping: Mapping | None = None,
+    on_progress: OnProgress | None = None,
+    folder: Path | None = None,
 ) -> ImportReport:
     """Read everything as `run_import` would, write nothing, and show the first five events in `samples`."""
     began = time.perf_counter()
-    chosen, job = _prepared(kind, Path(path), mapping, token_bytes(SECRET_BYTES))
+    chosen, job = _prepared(kind, Path(path), mapping, token_bytes(SECRET_BYTES), folder)
     total = sum(size for size, _ in _stamps(chosen.files(job.path)))
     n_events = 0
     samples: list[Event] = []
@@ -116,12 +123,15 @@ def dry_run(
     return msgspec.structs.replace(report, n_added=0, samples=tuple(samples))
 
 
-def _prepared(kind: str, path: Path, mapping: Mapping | None, secret: bytes) -> tuple[Importer, Job]:
-    chosen = importer(kind)
-    if mapping is not None and chosen not in TABLES:
+def _prepared(
+    kind: str, path: Path, mapping: Mapping | None, secret: bytes, folder: Path | None
+) -> tuple[Importer, Job]:
+    chosen = importer(kind, folder)
+    if mapping is not None and chosen.mapping is None and chosen not in TABLES:
         raise InputError(
             f"'{chosen.kind}' has its own mapping.", next_step="Leave the mapping out, or import the file as csv."
         )
+    mapping = mapping if mapping is not None else chosen.mapping
     source = (mapping.source if mapping is not None else "") or f"import_{chosen.kind.replace('-', '_')}"
     return chosen, Job(path, source, time.time_ns() // 1000, Tally(), mapping, secret)
 

@@ -1,9 +1,9 @@
-"""Any table with a mapping file: CSV, NDJSON or Parquet, each row one event or several."""
+"""Any table with a mapping file: CSV, NDJSON, Parquet or XES, each row one event or several."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from ariane.ingest.applying import Applied, Row, opened
 from ariane.ingest.finding import Unreadable, look_up
 from ariane.ingest.importers.files import regular
 from ariane.ingest.importers.job import Importer, Job
+from ariane.ingest.importers.report import Tally
 from ariane.ingest.importers.rows import read_rows
+from ariane.ingest.importers.xes import usual_mapping, xes_rows
 from ariane.ingest.mapping import Mapping, near, reads_of
 from ariane.ingest.record import Record
 
@@ -24,6 +26,7 @@ ENDINGS = {
     "jsonl": "ndjson",
     "json": "ndjson",
     "parquet": "parquet",
+    "xes": "xes",
 }
 MOST_PARTS = 10_000
 MOST_REASONS = 50
@@ -41,17 +44,26 @@ def format_of(path: Path) -> str:
     raise InputError(
         "The name does not tell what the file holds.",
         where=str(path),
-        allowed="csv, ndjson, parquet",
+        allowed="csv, ndjson, parquet, xes",
         next_step="Give the file an ending that says it.",
     )
 
 
-def records(format: str, job: Job) -> Iterator[Record]:
-    """The records of a table in that format under its mapping.
+def source_records(kind: str, job: Job) -> Iterator[Record]:
+    """The records of a file of a kind of source, in the format its mapping or else its name says."""
+    written = job.mapping.format if job.mapping is not None else ""
+    yield from records(written or format_of(job.path), job, prefix=f"{kind}:")
+
+
+def records(format: str, job: Job, prefix: str = "") -> Iterator[Record]:
+    """The records of a table in that format under its mapping. Their ids begin with `prefix`.
 
     Raises InputError when there is no mapping, it is for another format, or it names a column the file does not have.
     """
     mapping = job.mapping
+    if mapping is None and format == "xes":
+        yield from _as_usual(job)
+        return
     if mapping is None:
         raise InputError(
             "A table needs a mapping.", where=str(job.path), next_step="Have one proposed, read it, and give it."
@@ -67,23 +79,39 @@ def records(format: str, job: Job) -> Iterator[Record]:
     )
     if columns:
         _check_columns(mapping, columns, job.path)
-    applied, tally = Applied(mapping, job.tally.identity), job.tally
+    applied = Applied(mapping, job.tally.identity)
     for row in _as_rows(rows, mapping, job):
-        reason = applied.left_out(row)
-        if reason:
-            tally.skip(reason)
-            continue
-        identity = applied.identity(row)
-        if not mapping.keep_duplicates and tally.seen(identity.encode()):
-            continue
-        try:
-            made = applied.records(row, job.source, job.received_us, identity)
-        except Unreadable as error:
-            tally.bad(job.path, row.line, error.field, error.problem)
-            continue
-        if made.unfit:
-            tally.skip(made.unfit if len(tally.skipped) < MOST_REASONS else "no event for other values")
-        yield from made.records
+        yield from _made(applied, row, job)
+
+
+def _as_usual(job: Job) -> Iterator[Record]:
+    """The records of a process log without a mapping: each event says by its attributes what it has to tell."""
+
+    @lru_cache(256)
+    def applied(columns: tuple[str, ...]) -> Applied:
+        return Applied(usual_mapping(columns), job.tally.identity)
+
+    for row in xes_rows(job.path, job.tally):
+        yield from _made(applied(tuple(row.values)), row, job)
+
+
+def _made(applied: Applied, row: Row, job: Job) -> list[Record]:
+    tally = job.tally
+    reason = applied.left_out(row)
+    if reason:
+        tally.skip(reason)
+        return []
+    identity = applied.identity(row)
+    if not applied.mapping.keep_duplicates and tally.seen(identity.encode()):
+        return []
+    try:
+        made = applied.records(row, job.source, job.received_us, identity)
+    except Unreadable as error:
+        tally.bad(job.path, row.line, error.field, error.problem)
+        return []
+    if made.unfit:
+        tally.skip(made.unfit if len(tally.skipped) < MOST_REASONS else "no event for other values")
+    return made.records
 
 
 def _as_rows(rows: Iterator[Row], mapping: Mapping, job: Job) -> Iterator[Row]:
@@ -125,7 +153,10 @@ def one_file(path: Path) -> list[Path]:
     return [regular(path)]
 
 
-TABLES = tuple(
-    Importer(kind, f"A {name} file with a mapping", one_file, partial(records, kind))
-    for kind, name in (("csv", "CSV"), ("ndjson", "NDJSON"), ("parquet", "Parquet"))
-)
+_KINDS = {
+    "csv": "A CSV file with a mapping",
+    "ndjson": "A file of one JSON object a line, with a mapping",
+    "parquet": "A Parquet file with a mapping",
+    "xes": "A process log (IEEE 1849), with a mapping or without (file)",
+}
+TABLES = tuple(Importer(kind, about, one_file, partial(records, kind)) for kind, about in _KINDS.items())
