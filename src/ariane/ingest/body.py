@@ -60,7 +60,7 @@ PlainEvent = cast(
     msgspec.defstruct(
         "PlainEvent",
         [
-            ("type", EventType),
+            ("type", EventType | None, None),
             ("message_id", Annotated[str, msgspec.Meta(min_length=1)]),
             *((name, _TEXT, None) for name in ("user_id", "anonymous_id", "group_id", "previous_id")),
         ],
@@ -93,7 +93,7 @@ PlainEnvelope = cast(
 class Parsed(msgspec.Struct, frozen=True):
     """A body read: its events, each with what is wrong with it, and what holds for all of them.
 
-    `plain`: they are `PlainEvent`s. `rudder`: the body names RudderStack somewhere.
+    `plain`: they are `PlainEvent`s.
     """
 
     events: list[WireEvent]
@@ -105,7 +105,6 @@ class Parsed(msgspec.Struct, frozen=True):
     indented: bool = False
     mended: bool = False
     plain: bool = False
-    rudder: bool = False
 
 
 class Stamped(msgspec.Struct, frozen=True):

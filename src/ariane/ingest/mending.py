@@ -132,7 +132,7 @@ def mend(kind: str, body: bytes) -> Parsed:
             faults[place] = fault
     shared, _ = _taken({name: whole.get(name) for name in ("writeKey", "sentAt", "context", "integrations")})
     common = (shared.write_key, shared.sent_at, shared.context, shared.integrations)
-    return Parsed(events, faults, *common, mended=True, rudder=b"udder" in body)
+    return Parsed(events, faults, *common, mended=True)
 
 
 _FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(WireEvent)}

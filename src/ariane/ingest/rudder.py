@@ -35,20 +35,22 @@ _context = msgspec.json.Decoder(_Context).decode
 _properties = msgspec.json.Decoder(list[_Property]).decode
 
 
-def dialect_of(context: msgspec.Raw) -> str | None:
-    """The dialect of the library a context names; None when it names none.
+def dialect_of(context: msgspec.Raw) -> str:
+    """The dialect of the library a context names, "" for Segment's.
 
     >>> dialect_of(msgspec.Raw(b'{"library": {"name": "RudderLabs JavaScript SDK"}}'))
     'rudder'
     >>> dialect_of(msgspec.Raw(b'{"library": {"name": "analytics.js"}}')), dialect_of(msgspec.Raw(b"{}"))
-    ('', None)
+    ('', '')
     """
+    if b"udder" not in bytes(context):
+        return ""
     try:
         library = _context(context).library
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+        return ""
     if library is None or not isinstance(library.name, str):
-        return None
+        return ""
     return RUDDER if "rudder" in library.name.lower() else ""
 
 

@@ -19,6 +19,11 @@ REOPEN_S = 1.0
 HELD_BYTES = 64 << 20
 """Bytes of requests being read or waiting for the disk; beyond, the next one is told to come again."""
 
+MANY = 8
+LINGER_S = 0.001
+"""After a group of at least `MANY` requests the next one gathers so long: while much comes in, one sync for thirty
+requests costs a third of what a sync for each ten of them costs, and nobody notices. Alone, nobody waits."""
+
 Waiting = tuple[list[bytes], "asyncio.Future[None]"]
 
 
@@ -145,7 +150,10 @@ class Sink:
                 done.set_result(None)
             else:
                 done.set_exception(failure)
-        self._next(loop)
+        if len(group) >= MANY and len(self._waiting) < len(group):
+            loop.call_later(LINGER_S, self._next, loop)
+        else:
+            self._next(loop)
 
     def _failed(self, error: BaseException) -> Transient:
         if self._writer is not None and self._writer.failed:

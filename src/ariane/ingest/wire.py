@@ -17,6 +17,7 @@ from ariane.ingest.body import (
     Envelope,
     Parsed,
     PlainEnvelope,
+    PlainEvent,
     Stamped,
     TooLarge,
     WireEvent,
@@ -32,7 +33,10 @@ __all__ = ["Stamped", "TooLarge", "mend", "parse", "payloads_of"]
 _encode = msgspec.json.Encoder().encode
 _plain_envelope = msgspec.json.Decoder(PlainEnvelope).decode
 _envelope = msgspec.json.Decoder(Envelope).decode
+_plain_event = msgspec.json.Decoder(PlainEvent).decode
 _event = msgspec.json.Decoder(WireEvent).decode
+_OPEN = ord("{")
+_SHALLOW = 5 * MAX_DEPTH + 50  # five bytes a level at least, without lists; the stamp and the names are not nested
 
 
 def parse(kind: str, body: bytes) -> Parsed:
@@ -56,14 +60,19 @@ def _batch(body: bytes) -> Parsed:
         whole = _plain_envelope(body)
     except msgspec.ValidationError:
         whole, plain = _envelope(body), False
+    indented = b"\n" in body or b"\r" in body
     shared = (whole.write_key, whole.sent_at, whole.context, whole.integrations)
-    return Parsed(whole.batch, {}, *shared, b"\n" in body or b"\r" in body, plain=plain, rudder=b"udder" in body)
+    return Parsed(whole.batch, {}, *shared, indented, plain=plain and not indented)
 
 
 def _single(body: bytes) -> Parsed:
-    event = _event(body)
+    plain = True
+    try:
+        event = _plain_event(body)
+    except msgspec.ValidationError:
+        event, plain = _event(body), False
     indented = b"\n" in body or b"\r" in body
-    return Parsed([event], {}, event.write_key, indented=indented, rudder=b"udder" in body)
+    return Parsed([event], {}, event.write_key, indented=indented, plain=plain and not indented)
 
 
 def payloads_of(kind: str, parsed: Parsed, stamp: Stamped) -> tuple[list[bytes], int]:
@@ -73,21 +82,22 @@ def payloads_of(kind: str, parsed: Parsed, stamp: Stamped) -> tuple[list[bytes],
     """
     before = encode_stamp(stamp.source, stamp.channel, stamp.received_us)
     _share(kind, parsed, stamp)
-    rudder = stamp.dialect == RUDDER or (parsed.rudder and _dialect(parsed) == RUDDER)
-    most = stamp.max_body_bytes if rudder else stamp.max_event_bytes
-    dialect = RUDDER if rudder else None
-    quick = parsed.plain and not parsed.indented
+    dialect = RUDDER if stamp.dialect == RUDDER or _dialect(parsed) == RUDDER else None
+    most = stamp.max_event_bytes if dialect is None else stamp.max_body_bytes
     ids = Counter[bytes]() if stamp.by_content else None
+    plain = parsed.plain and kind != "merge"
     payloads: list[bytes] = []
     n_invalid = 0
-    for place, event in enumerate(parsed.events):
+    for event in parsed.events:
         event.dialect = dialect
-        if quick and _in_shape(event):
+        event.write_key = None
+        if plain and _in_shape(event):
             payload = before + _encode(event)[1:]
-            if len(payload) <= most:
+            size = len(payload)
+            if size <= most and ((size < _SHALLOW and b"[" not in payload) or not is_deep(payload)):
                 payloads.append(payload)
                 continue
-        fault = settle(event, parsed.faults.get(place), stamp, ids)
+        fault = settle(event, parsed.faults.get(len(payloads)), stamp, ids)
         payload, fault = _finished(kind, parsed, event, fault, before, most)
         if fault is not None:
             payload = payload[:-1] + b',"invalid":' + msgspec.json.encode(fault) + b"}"
@@ -113,26 +123,31 @@ def _share(kind: str, parsed: Parsed, stamp: Stamped) -> None:
             event.anonymous_id = stamp.anonymous_id
 
 
-def _dialect(parsed: Parsed) -> str:
-    """What the first event that names a library speaks; one client sends a whole batch."""
+def _dialect(parsed: Parsed) -> str | None:
+    """What the first event with a context speaks; one client sends a whole batch."""
     for event in parsed.events:
         if event.context is not EMPTY:
-            found = dialect_of(event.context)
-            if found is not None:
-                return found
-    return ""
+            return dialect_of(event.context)
+    return None
 
 
 def _in_shape(event: WireEvent) -> bool:
-    """Whether a plain event is in the shape a record has: what a decoder cannot tell, in as few steps as possible."""
-    event.write_key = None
-    if event.type == "track" and not event.event:
+    """Whether a plain event has a name where it needs one, and objects where it should: what no decoder tells."""
+    kind = event.type
+    if kind is None or (kind == "track" and not event.event):
         return False
-    for raw in (event.properties, event.context, event.traits, event.integrations):
-        if raw is not EMPTY:
-            text = bytes(raw)
-            if text[:1] != b"{" or (len(text) >= 2 * MAX_DEPTH and is_deep(text)):
-                return False
+    raw = event.properties
+    if raw is not EMPTY and bytes(raw)[0] != _OPEN:
+        return False
+    raw = event.context
+    if raw is not EMPTY and bytes(raw)[0] != _OPEN:
+        return False
+    raw = event.traits
+    if raw is not EMPTY and bytes(raw)[0] != _OPEN:
+        return False
+    raw = event.integrations
+    if raw is not EMPTY and bytes(raw)[0] != _OPEN:
+        return False
     return event.merge_properties is EMPTY
 
 
