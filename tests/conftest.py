@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests import browser, litter, postgres
+from tests import browser, litter, object_store, postgres
 from tests.machine import NEEDS, NO_DATA, REPOSITORY, STRICT, data_folder
 
 LITTER: pytest.StashKey[list[str]] = pytest.StashKey()
@@ -71,6 +71,23 @@ def postgres_url(pytestconfig: pytest.Config) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def object_store_keys(pytestconfig: pytest.Config) -> Iterator[dict[str, str]]:
+    """The environment in which ``s3://town`` is a bucket of a throwaway S3 server, shared by the whole run."""
+    need("s3")
+    with object_store.served(pytestconfig.stash[SCRATCH] / "s3", "town") as keys:
+        yield keys
+
+
+@pytest.fixture
+def s3_place(object_store_keys: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a new, empty place on that server, which this process and those it starts can reach."""
+    for name, value in object_store_keys.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://town/place-{next(_places)}"
+
+
+_places = count(1)
 _databases = count(1)
 
 

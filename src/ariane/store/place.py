@@ -75,15 +75,17 @@ class Place:
         """Whether a table of that name is there."""
         if self.folder is not None:
             return (self.folder / name / LOG).is_dir()
-        kind = self.system().get_file_info([f"{name}/{LOG}"])[0].type
-        return bool(kind != pafs.FileType.NotFound)
+        inside = pafs.FileSelector(
+            f"{name}/{LOG}", allow_not_found=True
+        )  # a store may keep the name of an empty folder
+        return any(entry.is_file for entry in self.system().get_file_info(inside))
 
     def remove(self, name: str) -> None:
         """Delete a table with everything in it; nothing when there is none."""
         if self.folder is not None:
             shutil.rmtree(self.folder / name, ignore_errors=True)
         elif self.system().get_file_info(pafs.FileSelector(name, recursive=True, allow_not_found=True)):
-            self.system().delete_dir_contents(name)
+            self.system().delete_dir_contents(name, accept_root_dir=not name)
 
     def take(self, other: Place, name: str) -> None:
         """Move a table of `other` here. In an object store, file by file, those that make it a table last."""
