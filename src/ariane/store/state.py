@@ -13,9 +13,9 @@ from typing import Any
 from zlib import crc32
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ariane.errors import Conflict, InputError, Transient
+from ariane.store import bulk
 
 metadata = sa.MetaData()
 
@@ -29,8 +29,6 @@ offsets = sa.Table(
 
 ROLES = 0x6172726F
 """The first half of the advisory locks of roles."""
-
-CHUNK = 8_000  # below SQLite's limit of 32,766 bound variables, PostgreSQL's of 65,535
 
 
 class State:
@@ -180,7 +178,9 @@ class State:
         return {row[0]: row[1] for row in rows}
 
     def commit_offset(self, conn: sa.Connection, consumer: str, partition: str, offset: int) -> None:
-        upsert(conn, offsets, [{"consumer": consumer, "partition": partition, "offset": offset}], update=["offset"])
+        self.upsert(
+            conn, offsets, [{"consumer": consumer, "partition": partition, "offset": offset}], update=["offset"]
+        )
 
     @staticmethod
     def upsert(
@@ -192,14 +192,37 @@ class State:
     ) -> None:
         """Insert rows; where the primary key is there already, set the columns of `update` from the new row (or to
         expressions of the new row, given as functions), or leave the old row when there are none."""
-        upsert(conn, table, rows, update=update)
+        if update and isinstance(update, Mapping):
+            bulk.upsert_computed(conn, table, rows, update)
+        elif rows:
+            names = tuple(rows[0])
+            bulk.upsert(conn, table, names, [tuple([row[name] for name in names]) for row in rows], tuple(update))
 
     @staticmethod
     def select_in(
         conn: sa.Connection, statement: sa.Select[Any], column: sa.ColumnElement[Any], values: Iterable[Any]
     ) -> Iterator[Sequence[Any]]:
         """The rows of `statement` whose `column` is among `values`, however many there are."""
-        return select_in(conn, statement, column, values)
+        return iter(bulk.fetch(conn, statement, column, values))
+
+    @staticmethod
+    def put(
+        conn: sa.Connection,
+        table: sa.Table,
+        names: tuple[str, ...],
+        rows: Sequence[tuple[Any, ...]],
+        update: tuple[str, ...] = (),
+    ) -> None:
+        """As `upsert`, for rows that are tuples of the columns `names`."""
+        bulk.upsert(conn, table, names, rows, update)
+
+    @staticmethod
+    def write(
+        conn: sa.Connection, statement: sa.Update | sa.Delete, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Execute an update or delete once a row; `names` are its bound parameters, in the order of each row's values.
+        Give the same statement object each time: it is compiled once."""
+        bulk.write(conn, statement, names, rows)
 
 
 def is_derived(table: sa.Table) -> bool:
@@ -224,53 +247,3 @@ def _tune_sqlite(connection: Any, _record: Any) -> None:
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def upsert(
-    conn: sa.Connection,
-    table: sa.Table,
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    update: Sequence[str] | Mapping[str, Any] = (),
-) -> None:
-    """See State.upsert. Rows go to the driver as they are: numbers, text, bytes and booleans only."""
-    if not rows:
-        return
-    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table)
-    keys = [column.name for column in table.primary_key]
-    if update:
-        changes = dict(update) if isinstance(update, Mapping) else {name: statement.excluded[name] for name in update}
-        resolved = {name: value(statement.excluded) if callable(value) else value for name, value in changes.items()}
-        conflicting = statement.on_conflict_do_update(index_elements=keys, set_=resolved)
-    else:
-        conflicting = statement.on_conflict_do_nothing(index_elements=keys)
-    names = list(rows[0])
-    compiled = conflicting.compile(dialect=conn.dialect, column_keys=names)
-    if compiled.positional and not (set(compiled.positiontup or ()) - set(names)):
-        order = list(compiled.positiontup or ())
-        conn.exec_driver_sql(str(compiled), [tuple([row[name] for name in order]) for row in rows])
-    else:
-        conn.execute(conflicting, rows)
-
-
-def select_in(
-    conn: sa.Connection, statement: sa.Select[Any], column: sa.ColumnElement[Any], values: Iterable[Any]
-) -> Iterator[Sequence[Any]]:
-    """See State.select_in. The list of values is spelled out here: SQLAlchemy takes 15 µs a value to do it."""
-    wanted = list(values)
-    if conn.dialect.name != "sqlite":
-        for at in range(0, len(wanted), CHUNK):
-            yield from conn.execute(statement.where(column.in_(wanted[at : at + CHUNK]))).fetchall()
-        return
-    text = str(statement.where(column == sa.literal_column(_HERE)).compile(dialect=conn.dialect))
-    if "?" in text:
-        raise ValueError("select_in takes statements without parameters of their own")
-    for at in range(0, len(wanted), CHUNK):
-        chunk = tuple(wanted[at : at + CHUNK])
-        yield from conn.exec_driver_sql(
-            text.replace(f"= {_HERE}", f"IN ({','.join('?' * len(chunk))})"), chunk
-        ).fetchall()
-
-
-_HERE = "ariane_values_here"
