@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from base64 import b64encode
 from typing import Any
@@ -236,6 +238,26 @@ def test_who_a_link_says_one_is_identifies_nobody(page: dict[str, str]) -> None:
     assert not identify(event)
     (known,) = events(send("/v1/t", body | {"event": "A", "userId": "ana"}))
     assert known.user_id == "ana"
+
+
+def test_what_a_provider_posts_becomes_events() -> None:
+    body = b'{"email": "Ana@example.org", "event": "click", "timestamp": 1767225600, "sg_event_id": "e-1"}'
+    first, again = (receive_hook("/v1/hooks/sendgrid", {}, body, KEYS, NOW_US, "writeKey=wk_web") for _ in "12")
+    (event,) = events(first)
+    assert (event.name, event.source) == ("Email Clicked", "web") and event.event_id == events(again)[0].event_id
+    for odd in (b"", b"{", b"[5]", b'"x"', b"{}" * 3, b"\xff", b"[" * 100_000, b'{"event": {"a": NaN}}'):
+        received = receive_hook("/v1/hooks/sendgrid", AUTH, odd, KEYS, NOW_US)
+        assert received.reply.status == 400 and set(json.loads(received.reply.body)) == {"code", "message"}
+    assert receive_hook("/v1/hooks/sendgrid", AUTH, b" " * 5_000_000, KEYS, NOW_US).reply.status == 413
+
+
+def test_a_source_with_a_secret_takes_what_is_signed() -> None:
+    body = b'{"at": "2026-03-01T10:00:00Z", "store": "Lyon", "card": "L-1"}'
+    keys = Keys(KEYS.sources, secrets={"web": "s"})
+    made = hmac.new(b"s", body, hashlib.sha256).hexdigest()
+    for signature, status in ((f"sha256={made}", 200), ("sha256=00", 401), ("", 401)):
+        headers = AUTH | {"X-Ariane-Signature": signature}
+        assert receive_hook("/v1/hooks/visits", headers, body, keys, NOW_US).reply.status == status
 
 
 def test_a_hook_nobody_knows_is_404_and_one_without_a_key_401() -> None:

@@ -264,7 +264,7 @@ def create_app() -> Collector:
     """The application of the workspace named by ARIANE_WORKSPACE, in front of the console at ARIANE_CONSOLE_PORT."""
     port = os.environ.get("ARIANE_CONSOLE_PORT")
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)  # a request leaves no cycles behind: looking for them took a thirtieth of the time
+    gc.set_threshold(50_000, 20, 100)  # a request leaves no cycles: looking for them took a thirtieth of the time
     return Collector(Path(os.environ.get("ARIANE_WORKSPACE") or "."), int(port) if port else None)
 
 

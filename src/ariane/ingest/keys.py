@@ -17,8 +17,8 @@ from ariane.settings import Settings
 CHECK_S = 1.0
 """The file is looked at no more often than this."""
 
-
 REMEMBERED = 1_000
+"""Authorization headers kept opened."""
 
 
 class Keys(msgspec.Struct, frozen=True):

@@ -72,7 +72,7 @@ def receive_hook(path: str, headers: Headers, body: bytes, keys: Keys, now_us: i
     """
     try:
         source, _ = _source(headers, None, query, keys)
-        told = {name.lower(): value for name, value in headers.items()} | {"x-ariane-source": source}
+        told = {name.lower(): value for name, value in headers.items()}
         provider = path.removeprefix(HOOKS).strip("/")
         hook = _hook(provider, keys.secrets.get(source, ""), keys.folder, _stamp(provider, keys.folder))
         text = _told(hook, provider, _inflated(body, keys.max_body_bytes), told)
