@@ -8,7 +8,8 @@ from importlib import import_module
 
 
 def face(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
-    """The `__getattr__` of a room: `homes` says which module of `package` each public name lives in.
+    """The `__getattr__` of a room: `homes` says which module of `package` each public name lives in; a dotted
+    one is another room.
 
     >>> face("ariane.store", {"State": "state"})("State").__module__
     'ariane.store.state'
@@ -17,7 +18,8 @@ def face(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
     def __getattr__(name: str) -> object:
         if name not in homes:
             raise AttributeError(f"module '{package}' has no attribute '{name}'")
-        found: object = getattr(import_module(f"{package}.{homes[name]}"), name)
+        home = homes[name]
+        found: object = getattr(import_module(home if "." in home else f"{package}.{home}"), name)
         setattr(sys.modules[package], name, found)
         return found
 

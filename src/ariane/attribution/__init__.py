@@ -24,28 +24,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ariane.face import face
+
 if TYPE_CHECKING:
     from ariane.attribution.crediting import Totals, credit, credit_of
     from ariane.attribution.rules import MODELS, Model, shares
     from ariane.attribution.touching import paths
 
-_HOMES = {
-    "MODELS": "rules",
-    "Model": "rules",
-    "Totals": "crediting",
-    "credit": "crediting",
-    "credit_of": "crediting",
-    "paths": "touching",
-    "shares": "rules",
-}
-
 __all__ = ["MODELS", "Model", "Totals", "credit", "credit_of", "paths", "shares"]
 
-
-def __getattr__(name: str) -> object:
-    """Load a name's module when it is first asked for."""
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(f"ariane.attribution.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'ariane.attribution' has no attribute '{name}'")
+__getattr__ = face(
+    __name__,
+    {
+        "MODELS": "rules",
+        "Model": "rules",
+        "Totals": "crediting",
+        "credit": "crediting",
+        "credit_of": "crediting",
+        "paths": "touching",
+        "shares": "rules",
+    },
+)

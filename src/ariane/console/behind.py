@@ -12,8 +12,8 @@ from ariane import journeys
 from ariane.console import findings, masking, measuring, names, reading, sheets
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
-from ariane.console.told import StepView
 from ariane.errors import InputError, NotFound
+from ariane.journeys.measured import StepView
 from ariane.model import SECOND, Interval
 from ariane.result import Result
 

@@ -6,9 +6,9 @@ import msgspec
 
 from ariane.console import masking, names, shapes
 from ariane.console.asked import Asked
-from ariane.console.told import Cell, JourneyMap, StepView
 from ariane.console.tongue import Tongue
 from ariane.console.words import N_
+from ariane.journeys.measured import Cell, JourneyMap, StepView
 from ariane.model import SECOND, STAGES
 
 SCALE = 21.0  # percent of the curve's height for one point of emotion: −2…+2 with a little air

@@ -10,9 +10,9 @@ import msgspec
 
 from ariane.console import shapes
 from ariane.console.asked import Period
-from ariane.console.told import Kpi, Week
 from ariane.console.tongue import Tongue
 from ariane.console.words import N_
+from ariane.journeys.measured import Kpi, Week
 from ariane.model import DAY, Interval
 
 Form = Literal["number", "percent", "signed"]

@@ -12,9 +12,9 @@ from ariane import journeys
 from ariane.console import names, reading, sheets
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
-from ariane.console.told import Finding
 from ariane.console.tongue import Tongue
 from ariane.console.words import N_
+from ariane.journeys.measured import Finding
 from ariane.model import DAY, Interval
 
 ICONS = {"drop_off": "trending-down", "wait": "timer", "repeat_contact": "repeat", "ping_pong": "arrow-left-right"}

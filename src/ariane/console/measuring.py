@@ -9,8 +9,8 @@ from ariane.consent import Population
 from ariane.console import figures, reading
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
-from ariane.console.told import JourneyMap
 from ariane.console.words import N_
+from ariane.journeys.measured import JourneyMap
 from ariane.model import Interval
 
 MACHINES = ("cookie", "device", "object_serial", "event")

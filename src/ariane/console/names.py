@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from ariane.console.tongue import Tongue
 from ariane.console.words import N_
 
@@ -72,6 +74,13 @@ COLUMN_NAMES = {
     "prop_offer_type": N_("Kind of offer"),
     "prop_campaign": N_("Campaign"),
 }
+SEGMENT_NAMES = {
+    "buyers": N_("Buyers"),
+    "repeat_buyers": N_("Bought twice or more"),
+    "store_visitors": N_("Came to a store"),
+    "multichannel": N_("On several channels"),
+    "at_risk": N_("Buyers not seen for 60 days"),
+}
 VALUE_NAMES = {
     "mobile": N_("mobile"),
     "tablet": N_("tablet"),
@@ -109,6 +118,20 @@ def value(tongue: Tongue, column_key: str, key: str) -> str:
     if column_key.removeprefix("prop_") == "channel":
         return channel(tongue, key)
     return tongue._(VALUE_NAMES[key]) if key in VALUE_NAMES else short(key)
+
+
+def segment(tongue: Tongue, rule: str) -> str:
+    """A segment's rule as people say it, where it is one of the named ones or one value of one thing.
+
+    >>> segment(Tongue("en"), "store:Lyon"), segment(Tongue("fr"), "buyers"), segment(Tongue("en"), "orders>=2")
+    ('Store: Lyon', 'Ont acheté', 'orders>=2')
+    """
+    if rule in SEGMENT_NAMES:
+        return tongue._(SEGMENT_NAMES[rule])
+    field, colon, name = rule.partition(":")
+    if not colon or any(mark in name for mark in ",|()!:<>=@"):
+        return short(rule)
+    return pair(tongue, column(tongue, field), value(tongue, field, unquote(name)))
 
 
 def pair(tongue: Tongue, name: str, said: str) -> str:

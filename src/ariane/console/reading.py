@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import ibis
 import msgspec
 
-from ariane import consent, journeys
+from ariane import consent, journeys, segments
 from ariane.consent import Population
 from ariane.console import names
 from ariane.console.asked import DEFAULT_RANGE, KEPT, RANGES, Asked, Period
 from ariane.console.desk import Desk
-from ariane.errors import InputError
 from ariane.journeys import Journey
 from ariane.model import Purpose
 
-SEGMENT_COLUMNS = ("ctx_device_type", "channel", "prop_store", "prop_channels")
+SEGMENT_FIELDS = {
+    "device_type": "ctx_device_type",
+    "channel": "channel",
+    "store": "prop_store",
+    "prop_channels": "prop_channels",
+}
+"""What a segment may be chosen by: the rule's field, and the column its values are looked up in."""
 MOST_VALUES = 16
 PURPOSE: Purpose = "measurement"
 
@@ -51,7 +55,7 @@ def population_of(desk: Desk, asked: Asked, period: Period | None = None) -> Pop
         desk.engine,
         PURPOSE,
         basis=basis_of(desk, PURPOSE),
-        segment=_segment(desk, asked.segment),
+        segment=_segment(desk, asked.segment, within.until_us),
         since_us=within.since_us,
         until_us=within.until_us,
     )
@@ -63,23 +67,11 @@ def basis_of(desk: Desk, purpose: str) -> str | None:
     return chosen.basis if chosen else None
 
 
-def _segment(desk: Desk, text: str) -> consent.Segment | None:
-    """`column:value`: the persons with at least one such event, with all their events."""
+def _segment(desk: Desk, text: str, until_us: int | None) -> consent.Segment | None:
+    """The rule the URL holds (docs/segments.md): `buyers`, `channel:store`, `orders>=2,device_type:mobile`."""
     if not text:
         return None
-    column, _, value = text.partition(":")
-    if column not in desk.engine.table("events").columns or column not in SEGMENT_COLUMNS or not value:
-        raise InputError(
-            f"'{text[:80]}' is not a segment.",
-            where="segment",
-            allowed=", ".join(f"{name}:value" for name in SEGMENT_COLUMNS),
-        )
-
-    def members(events: ibis.Table) -> ibis.Table:
-        chosen = events.filter(events[column] == value).select("person_id").distinct()
-        return events.semi_join(chosen, "person_id")
-
-    return members
+    return segments.as_filter(segments.segment_rule(text), now_us=until_us, engine=desk.engine)
 
 
 def segment_values(desk: Desk) -> dict[str, list[str]]:
@@ -90,12 +82,12 @@ def segment_values(desk: Desk) -> dict[str, list[str]]:
 def _segment_values(desk: Desk) -> dict[str, list[str]]:
     events = desk.engine.table("events")
     found: dict[str, list[str]] = {}
-    for column in SEGMENT_COLUMNS:
+    for field, column in SEGMENT_FIELDS.items():
         known = events.filter(events[column].notnull() & ~events.is_bot)
         counted = known.group_by(value=known[column]).aggregate(n=known.count())
         rows = desk.engine.run(counted.order_by([counted.n.desc(), counted.value]).limit(MOST_VALUES + 1)).to_pylist()
         if 2 <= len(rows) <= MOST_VALUES:
-            found[column] = [row["value"] for row in rows]
+            found[field] = [row["value"] for row in rows]
     return found
 
 
@@ -112,12 +104,12 @@ def choices(desk: Desk, asked: Asked, *, with_segment: bool = True) -> Choices:
     selects = [Select("range", tongue._("Period"), tuple(ranges))]
     if with_segment:
         listed = [Option("", tongue._("Everyone"), not asked.segment)]
-        for column, values in segment_values(desk).items():
-            for value in values:
-                said = names.pair(tongue, names.column(tongue, column), names.value(tongue, column, value))
-                listed.append(Option(f"{column}:{value}", said, asked.segment == f"{column}:{value}"))
-        if asked.segment and not any(option.chosen for option in listed):
-            listed.append(Option(asked.segment, asked.segment, True))
+        rules = [rule for rule in segments.NAMED if segments.NAMED[rule]]
+        for field, values in segment_values(desk).items():
+            rules += [segments.text_of(segments.Condition(field, name=value)) for value in values]
+        if asked.segment and asked.segment not in rules:
+            rules.append(asked.segment)
+        listed += [Option(rule, names.segment(tongue, rule), rule == asked.segment) for rule in rules]
         selects.insert(0, Select("segment", tongue._("Segment"), tuple(listed)))
     shown = {select.name for select in selects} | {"since", "until"}
     hidden = tuple((name, asked.get(name)) for name in KEPT if name not in shown and asked.get(name))
@@ -135,10 +127,7 @@ def journey_of(desk: Desk) -> Journey:
 
 def segment_name(desk: Desk, asked: Asked) -> str:
     tongue = desk.tongue(asked.lang)
-    if not asked.segment:
-        return tongue._("Everyone")
-    column, _, value = asked.segment.partition(":")
-    return names.pair(tongue, names.column(tongue, column), names.value(tongue, column, value))
+    return names.segment(tongue, asked.segment) if asked.segment else tongue._("Everyone")
 
 
 def range_name(desk: Desk, asked: Asked) -> str:

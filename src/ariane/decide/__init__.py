@@ -20,22 +20,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ariane.face import face
+
 if TYPE_CHECKING:
     from ariane.decide.deciding import DECISION_MADE, Considered, Decision, as_event, decide
     from ariane.decide.holding import holdout
     from ariane.decide.policy import Action, Policy, load_policy
-
-_HOMES = {
-    "Action": "policy",
-    "Considered": "deciding",
-    "DECISION_MADE": "deciding",
-    "Decision": "deciding",
-    "Policy": "policy",
-    "as_event": "deciding",
-    "decide": "deciding",
-    "holdout": "holding",
-    "load_policy": "policy",
-}
 
 __all__ = [
     "DECISION_MADE",
@@ -49,11 +39,17 @@ __all__ = [
     "load_policy",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Load a name's module when it is first asked for."""
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(f"ariane.decide.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'ariane.decide' has no attribute '{name}'")
+__getattr__ = face(
+    __name__,
+    {
+        "Action": "policy",
+        "Considered": "deciding",
+        "DECISION_MADE": "deciding",
+        "Decision": "deciding",
+        "Policy": "policy",
+        "as_event": "deciding",
+        "decide": "deciding",
+        "holdout": "holding",
+        "load_policy": "policy",
+    },
+)

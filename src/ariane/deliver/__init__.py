@@ -29,22 +29,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ariane.deliver import stored as _stored  # noqa: F401  declared before any state is created
+from ariane.face import face
 
 if TYPE_CHECKING:
     from ariane.deliver.email_files import EmailFiles
     from ariane.deliver.outbox import Message, claim, enqueue, forget, settle
     from ariane.deliver.rounds import Adapter, deliver_due
-
-_HOMES = {
-    "Adapter": "rounds",
-    "EmailFiles": "email_files",
-    "Message": "outbox",
-    "claim": "outbox",
-    "deliver_due": "rounds",
-    "enqueue": "outbox",
-    "forget": "outbox",
-    "settle": "outbox",
-}
 
 __all__ = [
     "Adapter",
@@ -57,11 +47,16 @@ __all__ = [
     "settle",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Load a name's module when it is first asked for."""
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(f"ariane.deliver.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'ariane.deliver' has no attribute '{name}'")
+__getattr__ = face(
+    __name__,
+    {
+        "Adapter": "rounds",
+        "EmailFiles": "email_files",
+        "Message": "outbox",
+        "claim": "outbox",
+        "deliver_due": "rounds",
+        "enqueue": "outbox",
+        "forget": "outbox",
+        "settle": "outbox",
+    },
+)

@@ -24,26 +24,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ariane.face import face
+
 if TYPE_CHECKING:
     from ariane.decide import holdout
     from ariane.measure.alerting import Alert, alert
     from ariane.measure.comparing import Effect, effect
 
-_HOMES = {
-    "Alert": "ariane.measure.alerting",
-    "Effect": "ariane.measure.comparing",
-    "alert": "ariane.measure.alerting",
-    "effect": "ariane.measure.comparing",
-    "holdout": "ariane.decide",
-}
-
 __all__ = ["Alert", "Effect", "alert", "effect", "holdout"]
 
-
-def __getattr__(name: str) -> object:
-    """Load a name's module when it is first asked for."""
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'ariane.measure' has no attribute '{name}'")
+__getattr__ = face(
+    __name__,
+    {
+        "Alert": "alerting",
+        "Effect": "comparing",
+        "alert": "alerting",
+        "effect": "comparing",
+        "holdout": "ariane.decide",
+    },
+)

@@ -20,19 +20,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ariane.face import face
+
 if TYPE_CHECKING:
     from ariane.predict.buying import Fit, fit
     from ariane.predict.scoring import score
 
-_HOMES = {"Fit": "buying", "fit": "buying", "score": "scoring"}
-
 __all__ = ["Fit", "fit", "score"]
 
-
-def __getattr__(name: str) -> object:
-    """Load a name's module when it is first asked for: fitting needs SciPy."""
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(f"ariane.predict.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'ariane.predict' has no attribute '{name}'")
+__getattr__ = face(__name__, {"Fit": "buying", "fit": "buying", "score": "scoring"})

@@ -26,24 +26,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ariane.face import face
+
 if TYPE_CHECKING:
     from ariane.segments.checking import check
     from ariane.segments.membership import as_filter, members
     from ariane.segments.rules import All, AnyOf, Condition, Not
     from ariane.segments.spelling import NAMED, segment_rule, text_of
-
-_HOMES = {
-    "All": "rules",
-    "AnyOf": "rules",
-    "Condition": "rules",
-    "NAMED": "spelling",
-    "Not": "rules",
-    "as_filter": "membership",
-    "check": "checking",
-    "members": "membership",
-    "segment_rule": "spelling",
-    "text_of": "spelling",
-}
 
 __all__ = [
     "NAMED",
@@ -58,11 +47,18 @@ __all__ = [
     "text_of",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Load a name's module when it is first asked for."""
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(f"ariane.segments.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'ariane.segments' has no attribute '{name}'")
+__getattr__ = face(
+    __name__,
+    {
+        "All": "rules",
+        "AnyOf": "rules",
+        "Condition": "rules",
+        "NAMED": "spelling",
+        "Not": "rules",
+        "as_filter": "membership",
+        "check": "checking",
+        "members": "membership",
+        "segment_rule": "spelling",
+        "text_of": "spelling",
+    },
+)

@@ -102,7 +102,7 @@ def conditions(rule: Rule) -> Iterator[Condition]:
 
 def column_of(field: str) -> str:
     """The events' column a named field counts. A workspace's own registered property is `prop_` and its name."""
-    if field in ("event", "channel", "source", "type"):
+    if field in ("event", "channel", "source", "type") or field in COLUMNS:
         return field
     return next((f"{head}{field}" for head in ("prop_", "ctx_") if f"{head}{field}" in COLUMNS), f"prop_{field}")
 

@@ -25,26 +25,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ariane.face import face
+
 if TYPE_CHECKING:
     from ariane.voice.answering import answers
     from ariane.voice.responding import responses
     from ariane.voice.scoring import SCALES, Scale, scores
 
-_HOMES = {
-    "SCALES": "scoring",
-    "Scale": "scoring",
-    "answers": "answering",
-    "responses": "responding",
-    "scores": "scoring",
-}
-
 __all__ = ["SCALES", "Scale", "answers", "responses", "scores"]
 
-
-def __getattr__(name: str) -> object:
-    """Load a name's module when it is first asked for."""
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(f"ariane.voice.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'ariane.voice' has no attribute '{name}'")
+__getattr__ = face(
+    __name__,
+    {
+        "SCALES": "scoring",
+        "Scale": "scoring",
+        "answers": "answering",
+        "responses": "responding",
+        "scores": "scoring",
+    },
+)

@@ -15,7 +15,7 @@ from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.figures import Figure
 from ariane.console.reading import Choices
-from ariane.console.told import StepView
+from ariane.journeys.measured import StepView
 from ariane.model import SECOND
 
 

@@ -13,8 +13,8 @@ from ariane.console import masking, names, render, sheets
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.faces import bases, permit_of
-from ariane.console.told import Found
 from ariane.console.words import N_
+from ariane.identity.threads import Found
 
 PAGE = 25
 ORDERS = {

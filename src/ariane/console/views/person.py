@@ -12,10 +12,10 @@ from ariane.console import asked as asking
 from ariane.console import faces, graph, happening, masking, names, render, sheets, timeline
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
-from ariane.console.told import Held, Thread, Tie
 from ariane.console.views.people import Pages, pages_of
 from ariane.console.words import N_
 from ariane.errors import NotFound
+from ariane.identity.threads import Held, Thread, Tie
 from ariane.model import PURPOSES
 
 MOST_TIES = 80

@@ -16,8 +16,8 @@ from ariane.console import findings, measuring, names, reading, render, scoring,
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.figures import Figure
-from ariane.console.told import StepView
 from ariane.errors import NotFound
+from ariane.journeys.measured import StepView
 
 TOLERANCE_DAYS = 2
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ariane.journeys.friction import Finding
 from ariane.journeys.funnels import Funnel
-from ariane.journeys.kpis import Kpi
-from ariane.journeys.map import JourneyMap, StepView
+from ariane.journeys.kpis import Kpi, Week
+from ariane.journeys.map import Cell, JourneyMap, StepView, Verbatim
 
-__all__ = ["Finding", "Funnel", "JourneyMap", "Kpi", "StepView"]
+__all__ = ["Cell", "Finding", "Funnel", "JourneyMap", "Kpi", "StepView", "Verbatim", "Week"]
