@@ -170,7 +170,7 @@ class Applied:
 
     def _context_of(self, values: dict[str, Any], identifiers: list[tuple[str, Text]]) -> dict[str, Any]:
         channel = self._channel.said(values, "channel")
-        context: dict[str, Any] = {"channel": self._channel.values.get(channel, channel)}
+        context: dict[str, Any] = {"channel": self._channel.means(channel) or channel}
         external = [{"id": value, "type": kind} for kind, get in identifiers if (value := get(values)) is not None]
         if external:
             context["externalIds"] = external
@@ -217,9 +217,8 @@ class _Event:
         if self.rule.type not in ("track", "page", "screen"):
             return "", ""
         name = self._name.said(values, "event's name")
-        if self._name.values and name not in self._name.values:
-            return "", f"no event for '{name[:40]}'"
-        return self._name.values.get(name, name), ""
+        said = self._name.means(name)
+        return (said or "", "" if said else f"no event for '{name[:40]}'")
 
     def at(self, values: dict[str, Any]) -> tuple[str | None, bool]:
         """When it happened; and whether it did."""
@@ -249,6 +248,10 @@ class _Worded:
         if text is None:
             raise Unreadable(self._column, f"empty, and it gives the {what}")
         return text
+
+    def means(self, text: str) -> str | None:
+        """What a text stands for; itself when nothing is said of any, None when nothing is said of this one."""
+        return self.values.get(text, self.values.get("*")) if self.values else text
 
 
 def _persons(

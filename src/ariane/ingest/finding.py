@@ -137,13 +137,15 @@ def value_of(field: Field, mapping: Mapping, missing: frozenset[str], when: When
         found = get(values)
         if found is None:
             return translated.get("")
-        if translated and (text := as_text(found).strip()) in translated:
-            return translated[text]
+        if translated:
+            text = as_text(found).strip()
+            if text in translated or "*" in translated:
+                return translated.get(text, translated.get("*"))
         try:
             return read(found)
         except (ValueError, TypeError, ArithmeticError) as error:
-            kind = "number" if field.sum else field.type or "json"
-            raise Unreadable(first_of(field.column), f"{_shown(found)} is not a value of type {kind}") from error
+            problem = f"{_shown(found)} is not a value of type {field.type or 'json'}"
+            raise Unreadable(first_of(field.column), problem) from error
 
     return value
 
@@ -151,9 +153,7 @@ def value_of(field: Field, mapping: Mapping, missing: frozenset[str], when: When
 def _reader(field: Field, mapping: Mapping, missing: frozenset[str], when: When) -> Callable[[Any], Any]:
     comma = mapping.decimal_comma
     if field.sum:
-        return lambda found: float(
-            sum(Decimal(str(number(look_up(part, field.sum) or 0, comma))) for part in _objects(found))
-        )
+        return _sum(field, comma)
     if field.each:
         inner = [
             (key, value_of(given if isinstance(given, Field) else Field(given), mapping, missing, when))
@@ -163,6 +163,23 @@ def _reader(field: Field, mapping: Mapping, missing: frozenset[str], when: When)
             {key: value for key, get in inner if (value := get(part)) is not None} for part in _objects(found)
         ]
     return reader(field.type, comma, when.timezone)
+
+
+def _sum(field: Field, comma: bool) -> Callable[[Any], float]:
+    def total(found: Any) -> float:
+        added = Decimal(0)
+        for part in _objects(found):
+            value = look_up(part, field.sum)
+            if value is None or value == "":
+                continue
+            try:
+                added += Decimal(str(number(value, comma)))
+            except (ValueError, TypeError, ArithmeticError) as error:
+                name = f"{first_of(field.column)}.{field.sum}"
+                raise Unreadable(name, f"{_shown(value)} is not a value of type number") from error
+        return float(added)
+
+    return total
 
 
 def _objects(found: Any) -> list[dict[str, Any]]:

@@ -55,8 +55,9 @@ class When(Base, frozen=True):
 class Field(Base, frozen=True):
     """One property: a column, or the same value on every row. `type` empty leaves the value as the file has it.
 
-    `values` says what single values stand for ("" none, "*" any other). `since` makes it the time from that column's instant to this one's, in
-    `unit`. `each` reads a list of objects, one property a time; `sum` adds up one number of each.
+    `values` says what single values stand for ("" none, "*" any other). `since` makes it the time from that column's
+    instant to this one's, in `unit`. `each` reads a list of objects, one property a time; `sum` adds up one number of
+    each.
     """
 
     column: Named = ""

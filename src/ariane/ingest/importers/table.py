@@ -79,7 +79,7 @@ def records(format: str, job: Job, prefix: str = "") -> Iterator[Record]:
     )
     if columns:
         _check_columns(mapping, columns, job.path)
-    applied = Applied(mapping, job.tally.identity)
+    applied = Applied(mapping, job.tally.identity, prefix)
     for row in _as_rows(rows, mapping, job):
         yield from _made(applied, row, job)
 
@@ -96,13 +96,14 @@ def _as_usual(job: Job) -> Iterator[Record]:
 
 
 def _made(applied: Applied, row: Row, job: Job) -> list[Record]:
-    tally = job.tally
+    tally, mapping = job.tally, applied.mapping
     reason = applied.left_out(row)
     if reason:
         tally.skip(reason)
         return []
     identity = applied.identity(row)
-    if not applied.mapping.keep_duplicates and tally.seen(identity.encode()):
+    by_row = len(mapping.events) == 1
+    if by_row and not mapping.keep_duplicates and tally.seen(identity.encode()):
         return []
     try:
         made = applied.records(row, job.source, job.received_us, identity)
@@ -111,7 +112,15 @@ def _made(applied: Applied, row: Row, job: Job) -> list[Record]:
         return []
     if made.unfit:
         tally.skip(made.unfit if len(tally.skipped) < MOST_REASONS else "no event for other values")
-    return made.records
+    return made.records if by_row or mapping.keep_duplicates else _new(made.records, tally)
+
+
+def _new(records: list[Record], tally: Tally) -> list[Record]:
+    """Those not seen before: a row that comes again with more in it adds what is new."""
+    before = tally.n_duplicates
+    new = [record for record in records if not tally.seen(record.message_id.encode())]
+    tally.n_duplicates = before + (1 if records and not new else 0)
+    return new
 
 
 def _as_rows(rows: Iterator[Row], mapping: Mapping, job: Job) -> Iterator[Row]:
