@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from ariane.consent import tables as consent_tables
 from ariane.identity import rules_of
 from ariane.identity import tables as identity_tables
+from ariane.ingest.lag import note
+from ariane.processes.quarantining import set_apart
 from ariane.processes.stream import CONSUMER, duplicates, is_erased
 from ariane.processes.tabling import reader_of, to_arrow
 from ariane.store import Stores
@@ -52,9 +54,11 @@ def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
         repeated = set(conn.execute(sa.select(duplicates.c.offset).where(window)).scalars())
     if repeated:
         records = [record for record in records if record[0] not in repeated]
+    records = set_apart(stores, partition, offset, position, records)
     reader = reader_of(rules_of(stores.path), tuple(stores.settings.properties.items()), stores.settings.currency)
     table = to_arrow(reader.rows(records), stores.settings.properties, partition)
     stores.lake.append("events", table, partition_by=["event_in"], progress={partition: position})
+    note(stores.path, "lake", partition, position)
     return len(records)
 
 

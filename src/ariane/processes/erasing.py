@@ -9,8 +9,9 @@ is filled with a tombstone of the same length, so every offset still means what 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -22,6 +23,7 @@ from ariane.ingest import read
 from ariane.model import Event
 from ariane.processes.levelling import Progress
 from ariane.processes.rebuilding import event_of, rebuild
+from ariane.processes.sifting import QUARANTINE
 from ariane.store import Stores
 
 READ_BYTES = 8 << 20
@@ -98,17 +100,21 @@ def tombstone(payload: bytes) -> bytes:
 
 
 def _rewrite_lake(stores: Stores, wanted: frozenset[int], rules: Rules) -> set[str]:
-    """Write the events table without the person's rows, then put it in the old one's place."""
+    """Write the events, and what is held in quarantine, without the person's rows, each in the old table's place."""
     gone: set[str] = set()
-    if not stores.lake.exists("events"):
-        return gone
+    tables: dict[str, tuple[Callable[[dict[str, Any]], Event], list[str]]] = {
+        "events": (event_of, ["event_in"]),
+        QUARANTINE: (lambda row: read(row["record"].encode()), []),
+    }
+    for name, (reading, partition_by) in tables.items():
 
-    def kept(rows: pa.Table) -> pa.Table:
-        concerned = [_concerns(event_of(row), wanted, rules) for row in rows.to_pylist()]
-        gone.update(row for row, hit in zip(rows.column("event_id").to_pylist(), concerned, strict=True) if hit)
-        return rows.filter(pc.invert(pa.array(concerned, pa.bool_())))
+        def kept(rows: pa.Table, reading: Callable[[dict[str, Any]], Event] = reading) -> pa.Table:
+            concerned = [_concerns(reading(row), wanted, rules) for row in rows.to_pylist()]
+            gone.update(row for row, hit in zip(rows.column("event_id").to_pylist(), concerned, strict=True) if hit)
+            return rows.filter(pc.invert(pa.array(concerned, pa.bool_())))
 
-    stores.lake.rewrite("events", kept, partition_by=["event_on"], consumers=stores.log.partitions())
+        if stores.lake.exists(name):
+            stores.lake.rewrite(name, kept, partition_by=partition_by, consumers=stores.log.partitions())
     return gone
 
 

@@ -8,9 +8,12 @@ from typing import Any
 import ibis
 import msgspec
 
+from ariane.ingest import read
+from ariane.ingest.plan import plan_of
 from ariane.model import Event
 from ariane.processes import stream
 from ariane.processes.levelling import Progress, catch_up
+from ariane.processes.sifting import QUARANTINE, REPLAY, warn
 from ariane.store import DuckEngine, Stores
 
 
@@ -25,7 +28,7 @@ def rebuild(stores: Stores, on_progress: Progress | None = None) -> None:
         stores.state.drop()
         stores.state.create()
         for name in stores.lake.names():
-            if whole or name != "events":
+            if whole or name not in ("events", QUARANTINE):
                 stores.lake.drop(name)
         if not whole:
             _replay_lake(stores)
@@ -51,11 +54,23 @@ def _replay_lake(stores: Stores) -> None:
                 stream.remember(
                     conn, [event_of(row) for row in retired if row["log_partition"] == partition], partition, memory
                 )
-            stream.absorb(conn, [event_of(row) for row in retired], stores, memory)
+            events_of = [event_of(row) for row in retired]
+            stream.absorb(conn, events_of, stores, memory)
+            released = {row["event_id"] for row in retired if row["log_partition"] == REPLAY}
+            warn(conn, plan_of(stores.path), [event for event in events_of if event.event_id not in released])
+    _hear_quarantine(stores, engine, starts, memory)
     engine.close()
     with stores.state.begin() as conn:
         for partition, start in starts.items():
             stores.state.commit_offset(conn, stream.CONSUMER, partition, start)
+
+
+def _hear_quarantine(stores: Stores, engine: DuckEngine, starts: dict[str, int], memory: stream.Memory) -> None:
+    """Absorb what the retired part of the quarantine says about consent."""
+    rows = engine.run(engine.table(QUARANTINE).select("log_partition", "log_offset", "record")).to_pylist()
+    retired = [row for row in rows if row["log_offset"] < starts.get(row["log_partition"], 1 << 62)]
+    with stores.state.begin() as conn:
+        stream.absorb(conn, [], stores, memory, [read(row["record"].encode()) for row in retired])
 
 
 def event_of(row: dict[str, Any]) -> Event:

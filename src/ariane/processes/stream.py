@@ -5,6 +5,7 @@ One transaction a batch holds the effects and the offset.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -13,8 +14,11 @@ from ariane.consent import absorb as note_consent
 from ariane.identity import absorb as tie
 from ariane.identity import rules_of
 from ariane.ingest import read
+from ariane.ingest.lag import note
+from ariane.ingest.plan import plan_of
 from ariane.model import Event
 from ariane.processes.seen import FOR_EVER, Seen, day_of
+from ariane.processes.sifting import REPLAY, heard, sift, warn
 from ariane.store import State, Stores, metadata
 
 duplicates = sa.Table(
@@ -27,8 +31,9 @@ duplicates = sa.Table(
 CONSUMER = "stream"
 READ_BYTES = 16 << 20
 LEAST_WINDOW_DAYS = 30
-NEVER_FORGOTTEN = frozenset({"import"})
-"""The partitions of what is imported: a file may be imported again after years, and must add nothing."""
+NEVER_FORGOTTEN = frozenset({"import", REPLAY})
+"""The partitions of what is imported, and let out of quarantine: a file may be imported again after years, and must add
+nothing."""
 
 Taken = tuple[int, Event]
 """An event with its record's offset."""
@@ -41,6 +46,7 @@ class Memory:
     def __init__(self, stores: Stores) -> None:
         self.seen = Seen(max(LEAST_WINDOW_DAYS, stores.settings.duplicate_window_days))
         self.day = 0
+        self.counts: dict[str, Counter[str]] = {}
 
 
 def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
@@ -52,11 +58,18 @@ def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
     if batch.next_offset == offset:
         return 0
     events = [(record.offset, read(record.payload)) for record in batch.records if not is_erased(record.payload)]
+    plan = plan_of(stores.path)  # read after the batch: it knows every version that these events were received under
     with stores.state.begin() as conn:
-        fresh = _first_times(conn, partition, events, memory)
-        absorb(conn, [event for _, event in fresh], stores, memory)
+        sound, held = sift(conn, stores, plan, partition, events)
+        fresh = [event for _, event in _first_times(conn, partition, sound, memory)]
+        absorb(conn, fresh, stores, memory, held)
+        if partition != REPLAY:
+            warn(conn, plan, fresh)
         stores.state.commit_offset(conn, CONSUMER, partition, batch.next_offset)
         _forget(conn, stores, events, memory)
+    counts = memory.counts.setdefault(partition, Counter(duplicates=0, quarantined=0))
+    counts.update(duplicates=len(sound) - len(fresh), quarantined=len(held))
+    note(stores.path, CONSUMER, partition, batch.next_offset, counts)
     return len(batch.records)
 
 
@@ -65,13 +78,17 @@ def is_erased(payload: bytes) -> bool:
     return payload[:2] == b"{}"
 
 
-def absorb(conn: sa.Connection, events: list[Event], stores: Stores, memory: Memory) -> None:
-    """What the state keeps of events seen for the first time."""
-    changes = tie(conn, events, rules_of(stores.path))
-    note_consent(conn, events, changes, stores.settings.consent_categories)
+def absorb(
+    conn: sa.Connection, events: list[Event], stores: Stores, memory: Memory, held: Sequence[Event] = ()
+) -> None:
+    """What the state keeps of events seen for the first time, and what those held in quarantine say about consent."""
+    rules = rules_of(stores.path)
+    changes = tie(conn, events, rules)
+    told = heard(changes, held, rules) if held else changes
+    note_consent(conn, [*events, *held], told, stores.settings.consent_categories)
 
 
-def _first_times(conn: sa.Connection, partition: str, events: list[Taken], memory: Memory) -> list[Taken]:
+def _first_times(conn: sa.Connection, partition: str, events: Sequence[Taken], memory: Memory) -> Sequence[Taken]:
     """The events never seen before; the others' offsets are noted, so that the lake leaves out the same ones."""
     days = _days([event for _, event in events], partition)
     first = memory.seen.first_times(conn, [event.event_id for _, event in events], days)

@@ -121,13 +121,44 @@ EDGES = pa.schema(
         ("status", pa.string()),
     ]
 )
-DERIVED: dict[str, pa.Schema] = {"identifiers": IDENTIFIERS, "persons": PERSONS, "consents": CONSENTS, "edges": EDGES}
-"""Tables exported from the state; deleting them loses nothing."""
+QUARANTINE = pa.schema(
+    [
+        ("event_id", pa.string()),
+        ("message_id", pa.string()),
+        ("source", pa.string()),
+        ("type", pa.string()),
+        ("event", pa.string()),
+        ("received_us", MICROS),
+        ("occurred_us", MICROS),
+        ("subject_key", pa.int64()),
+        ("version", pa.int64()),
+        ("reasons", pa.string()),
+        ("record", pa.string()),
+        ("log_partition", pa.string()),
+        ("log_offset", pa.int64()),
+    ]
+)
+NOISE = pa.schema(
+    [
+        ("subject_key", pa.int64()),
+        ("event_on", pa.date32()),
+        ("reason", pa.string()),
+        ("from_us", MICROS),
+        ("until_us", MICROS),
+        ("n_events", pa.int64()),
+        ("figure", pa.float64()),
+    ]
+)
+DERIVED: dict[str, pa.Schema] = {
+    "identifiers": IDENTIFIERS, "persons": PERSONS, "consents": CONSENTS, "edges": EDGES, "quarantine": QUARANTINE,
+    "noise": NOISE,
+}  # fmt: skip
+"""Tables beside the events, derived from them; only `quarantine` may hold what the log has no longer."""
 
 
 def schema_of(name: str, properties: dict[str, str] | None = None) -> pa.Schema:
     """The Arrow schema of a table of the lake: `events`, with the workspace's own registered properties (name → type)
-    added, or one of the tables derived from the state. KeyError for any other.
+    added, or one of the tables beside them. KeyError for any other.
 
     >>> schema_of("events", {"size": "string"}).field("prop_size").type
     DataType(string)

@@ -89,13 +89,16 @@ class Plan:
         """Whether events of this kind were ever frozen."""
         return (event.type, event.name if event.type == "track" else "") in self._by_name
 
-    def verdict(self, event: Event, at_us: int | None = None) -> Verdict | None:
-        """What the plan says of an event as of an instant (when it was received); None when nothing is wrong."""
+    def verdict(self, event: Event, at_us: int | None = None, *, mode: Mode | None = None) -> Verdict | None:
+        """What the plan says of an event as of an instant (when it was received); None when nothing is wrong.
+
+        `mode` asks for what is frozen in that mode only.
+        """
         versions = self._by_name.get((event.type, event.name if event.type == "track" else ""))
         if versions is None or event.source == RESERVED_SOURCE:
             return None
         held = self._in_force(versions, event.received_us if at_us is None else at_us)
-        if held is None or held.mode == "off":
+        if held is None or held.mode == "off" or (mode is not None and held.mode != mode):
             return None
         rules = self.compiled(held)
         return None if rules.is_kept(event) else Verdict(held.mode, held.version, rules.reasons(event))
