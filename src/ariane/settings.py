@@ -36,6 +36,20 @@ class PurposeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     basis: str
 
 
+class Bridge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An MQTT broker whose messages become events: where it is, the topics to follow, and what their events are."""
+
+    address: str
+    topics: tuple[str, ...]
+    events: dict[str, str] = {}
+    channel: str = "object"
+    username: str = ""
+    password: str = ""
+    tls: bool = False
+    ca: str = ""
+    client_id: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Every setting, with its default.
 
@@ -65,8 +79,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lake_url: str = ""
     max_lag_bytes: int = 8_589_934_592
     spark_remote: str = ""
+    email_sender: str = ""
     minimum_cell: int = 5
     sources: dict[str, Source] = {}
+    bridges: dict[str, Bridge] = {}
     purposes: dict[str, PurposeSettings] = {}
     properties: dict[str, PropertyType] = {}
     consent_categories: dict[str, str] = {}

@@ -111,25 +111,30 @@ def _settings(stores: Stores) -> Iterator[Check]:
 
 
 def _log(stores: Stores) -> Iterator[Check]:
-    """Read every record's checksum."""
-    n_records = n_damaged = lost = 0
+    """Read every record's checksum, and say of each partition what a damaged one cost."""
+    n_records = 0
+    damage: dict[str, list[tuple[int, int]]] = {}
     for partition in stores.log.partitions():
         offset = stores.log.start(partition)
         while True:
             batch = stores.log.read(partition, offset, READ_BYTES)
             n_records += len(batch.records)
-            n_damaged += len(batch.damaged)
-            lost += sum(length for _, length in batch.damaged)
+            if batch.damaged:
+                damage.setdefault(partition, []).extend(batch.damaged)
             if batch.next_offset == offset:
                 break
             offset = batch.next_offset
-    if n_damaged:
-        found = f"{n_records:,} records read, {n_damaged} damaged ({lost:,} bytes)"
+    for partition, found in damage.items():
+        lost = sum(length for _, length in found)
+        where = ", ".join(f"{at:,}" for at, _ in found[:5]) + (", …" if len(found) > 5 else "")
         yield Check(
-            "log", "warning", found, "Damaged records are skipped. Check the disk; ask the source to send again."
+            f"log {partition}",
+            "warning",
+            f"{len(found):,} records lost to damage, {lost:,} bytes, at offset {where}",
+            "They are skipped, nothing else is lost. Check the disk; ask the source to send again.",
         )
-    else:
-        yield Check("log", "ok", f"{n_records:,} records, every checksum right")
+    verdict: Verdict = "warning" if damage else "ok"
+    yield Check("log", verdict, f"{n_records:,} records" + ("" if damage else ", every checksum right"))
 
 
 def _state(stores: Stores) -> Iterator[Check]:

@@ -20,8 +20,8 @@ are told its id, so that a repeat changes nothing; `EmailFiles` writes each e-ma
 >>> deliver_due(state, {"email": Silent()}, now_us=60_000_000)
 {'sent': 1}
 >>> with state.begin() as conn:
-...     forget(conn, "p-1")
-1
+...     forget(conn, ["p-1"])
+['m-1']
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ariane.consent import Permit, allowed
 from ariane.deliver.stored import outbox
 from ariane.errors import ConsentError, InputError
-from ariane.model import SECOND
+from ariane.model import SECOND, Identifier
 from ariane.store import State
 
 MOST_ATTEMPTS = 8
@@ -67,12 +67,9 @@ def claim(
 
     Nobody else is given them until the lease ends; whoever took them and died loses them to the next claim.
     """
-    due = outbox.c.status.in_(["queued", "claimed"]) & (outbox.c.next_us <= now_us)
-    if channel is not None:
-        due &= outbox.c.channel == channel
     taken = conn.execute(
         sa.select(outbox)
-        .where(due)
+        .where(_due(now_us, channel))
         .order_by(outbox.c.next_us, outbox.c.message_id)
         .limit(limit)
         .with_for_update(skip_locked=True)  # where several machines claim at once; SQLite has one writer anyway
@@ -81,6 +78,16 @@ def claim(
     for row in taken:
         conn.execute(sa.update(outbox).where(outbox.c.message_id == row.message_id).values(**lease))
     return [_message(row) for row in taken]
+
+
+def any_due(conn: sa.Connection, now_us: int, channel: str | None = None) -> bool:
+    """Whether there is anything to claim."""
+    return conn.execute(sa.select(outbox.c.message_id).where(_due(now_us, channel)).limit(1)).first() is not None
+
+
+def _due(now_us: int, channel: str | None) -> sa.ColumnElement[bool]:
+    due = outbox.c.status.in_(["queued", "claimed"]) & (outbox.c.next_us <= now_us)
+    return due if channel is None else due & (outbox.c.channel == channel)
 
 
 def _message(row: Any) -> Message:
@@ -123,6 +130,16 @@ def settle(
     return now if now is not None else "withdrawn"
 
 
-def forget(conn: sa.Connection, person_id: str) -> int:
-    """Delete every message of the person, waiting or sent; how many there were."""
-    return conn.execute(sa.delete(outbox).where(outbox.c.person_id == person_id)).rowcount
+def forget(conn: sa.Connection, persons: Collection[str], keys: Collection[int] = ()) -> list[str]:
+    """Delete every message to these persons, and to every address whose identifier has one of these keys, waiting or
+    sent; the ids of those there were, for whoever keeps something by them."""
+    wanted, addresses = frozenset(persons), frozenset(keys)
+    rows = conn.execute(sa.select(outbox.c.message_id, outbox.c.person_id, outbox.c.address_kind, outbox.c.address))
+    gone = [
+        row.message_id
+        for row in rows
+        if row.person_id in wanted or Identifier(row.address_kind, row.address).key in addresses
+    ]
+    for message_id in gone:
+        conn.execute(sa.delete(outbox).where(outbox.c.message_id == message_id))
+    return gone

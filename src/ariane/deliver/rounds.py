@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from ariane.consent import allowed, permit
-from ariane.deliver.outbox import Message, claim, settle
+from ariane.deliver.outbox import Message, any_due, claim, settle
 from ariane.errors import ArianeError, Transient
 from ariane.store import State
 
@@ -33,6 +33,9 @@ def deliver_due(
     """
     ended: Counter[str] = Counter()
     for channel, adapter in sorted(adapters.items()):
+        with state.read() as conn:  # nobody else's writing is held up to find that there is nothing to do
+            if not any_due(conn, now_us, channel):
+                continue
         with state.begin() as conn:
             taken = claim(conn, now_us, limit=limit, channel=channel)
         for message in taken:

@@ -35,8 +35,16 @@ FAMILIES: dict[str, tuple[str, str]] = {
         "counter",
         "Events set aside by the tracking plan, since the consumer started.",
     ),
+    "ariane_consumer_damaged_records_total": (
+        "counter",
+        "Records that failed their checksum and were left out, since the consumer started.",
+    ),
+    "ariane_consumer_damaged_bytes_total": ("counter", "Bytes of the log that could not be read, since it started."),
 }
 """Every family: its type, and what it counts. docs/ingest.md lists the same."""
+
+COUNTS = ("duplicates", "quarantined", "damaged_records", "damaged_bytes")
+"""What consumers count."""
 
 _LABELS = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
@@ -132,7 +140,7 @@ def _of_consumers(lags: Sequence[Lag]) -> dict[str, list[str]]:
     for lag in lags:
         label = f'consumer="{lag.consumer.translate(_LABELS)}",partition="{lag.partition.translate(_LABELS)}"'
         values = {"lag_bytes": lag.bytes, "lag_seconds": round(lag.seconds, 3)}
-        values |= {f"{what}_total": lag.counts[what] for what in ("duplicates", "quarantined") if what in lag.counts}
+        values |= {f"{what}_total": lag.counts[what] for what in COUNTS if what in lag.counts}
         for what, value in values.items():
             name = f"ariane_consumer_{what}"
             found.setdefault(name, []).append(f"{name}{{{label}}} {value}")

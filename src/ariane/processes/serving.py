@@ -11,11 +11,14 @@ from types import FrameType
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from ariane import settings
 from ariane.errors import Conflict, Transient
 from ariane.processes.supervisor import BACKOFF_S, Supervisor
 from ariane.store import Stores
 
 ROLES = ("stream", "lake", "console", "collector")
+DELIVER = "deliver"
+"""Run beside the others where the settings say how messages leave."""
 
 
 class Serving:
@@ -31,10 +34,12 @@ class Serving:
         host: str,
         port: int,
         *,
-        roles: Sequence[str] = ROLES,
+        roles: Sequence[str] | None = None,
         backoff_s: Sequence[float] = BACKOFF_S,
     ) -> None:
         self.host, self.port = host, port
+        if roles is None:
+            roles = (DELIVER, *ROLES) if settings.load(path).email_sender else ROLES
         environment = {
             "ARIANE_CONSOLE_PORT": str(_free_port()),
             "ARIANE_BIND_HOST": host,
@@ -94,10 +99,10 @@ def serve(
 ) -> None:
     """Run the workspace until told to stop. `on_ready` is called once the front door answers."""
     stores = Stores(path)
-    settings = stores.settings
+    chosen = stores.settings
     with stores.only("supervisor"):
         stores.close()
-        serving = Serving(stores.path, host or settings.host, port or settings.port)
+        serving = Serving(stores.path, host or chosen.host, port or chosen.port)
         try:
             serving.start()
             if on_ready:

@@ -10,23 +10,24 @@ import gc
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ariane.errors import ArianeError, Transient
+from ariane import settings
+from ariane.errors import ArianeError, Conflict, Transient
+from ariane.ingest.lag import note
 from ariane.store import Stores
 
 IDLE_S = 0.05
 SWEEP_EVERY_S = 60.0
+STAND_BY_S = 2.0
+DELIVER_EVERY_S = 1.0
 COLLECT_EVERY_S = 30.0
 SHARE_OF_WAITING = 2.0
 """A commit that took one second is followed by up to two of gathering: many small ones would only be joined again."""
 _PR_SET_PDEATHSIG = 1
-
-
-class Stopping(Exception):
-    """SIGTERM arrived."""
 
 
 def main() -> None:
@@ -43,71 +44,160 @@ def die_with_parent() -> None:
             sys.exit(0)
 
 
-def _follow(path: Path, role: str, step: Callable[[Stores], int], idle_s: float) -> None:
-    """Call `step` as long as there is work; wait a little when there is none, longer when a store refuses."""
-    stopping = False
+class _Follower:
+    """A worker's life: it holds its role, takes one step after the other, and waits where it cannot.
 
-    def stop(_signal: int, _frame: object) -> None:
-        nonlocal stopping
-        stopping = True
+    A store that refuses (a full disk, a lock, a database that went away) stops nothing for good: the worker says what
+    is wrong, once, tries again, and says when it goes on. Where another holds the role it stands by until that one is
+    gone.
+    """
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    stores = Stores(path)
-    # A batch makes a million small objects without a cycle among them; looking for cycles took four tenths of the time.
-    gc.disable()
-    collected_at = time.monotonic()
-    with stores.only(role):
-        while not stopping:
+    def __init__(self, path: Path, role: str) -> None:
+        self.path, self.role, self.stopping = path, role, False
+        self._trouble: str | None = None
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def _stop(self, _signal: int, _frame: object) -> None:
+        self.stopping = True
+
+    def follow(self, step: Callable[[Stores], int], idle_s: float) -> None:
+        # A batch makes a million small objects without a cycle among them; looking for cycles took four tenths of the
+        # time.
+        gc.disable()
+        while not self.stopping:
+            try:
+                stores = Stores(self.path)
+            except Transient as error:
+                self._wait(error, error.retry_after_s)
+                continue
+            try:
+                with stores.only(self.role) as still:
+                    self._went_on()
+                    self._steps(stores, step, still, idle_s)
+            except Transient as error:  # the role's connection was lost, or could not be had
+                self._wait(error, error.retry_after_s)
+            except Conflict as error:
+                self._stand_by(stores)
+                self._wait(error, STAND_BY_S)
+            finally:
+                stores.close()
+
+    def _steps(self, stores: Stores, step: Callable[[Stores], int], still: Callable[[], None], idle_s: float) -> None:
+        collected_at = time.monotonic()
+        while not self.stopping:
             if time.monotonic() - collected_at > COLLECT_EVERY_S:
                 gc.collect()
                 collected_at = time.monotonic()
+            still()
             try:
                 worked = step(stores)
             except Transient as error:
-                sys.stderr.write(f"ariane {role}: {error}\n")
-                time.sleep(error.retry_after_s)
+                self._wait(error, error.retry_after_s)
                 continue
+            self._went_on()
             if not worked:
                 time.sleep(idle_s)
-    stores.close()
+
+    def _stand_by(self, stores: Stores) -> None:
+        """Where another machine consumes, this one's collector learns from here how far it has come."""
+        try:
+            with stores.state.read() as conn:
+                taken = stores.state.offsets(conn, self.role)
+            for partition, offset in taken.items():
+                note(stores.path, self.role, partition, offset)
+        except Transient:
+            pass
+
+    def _wait(self, error: ArianeError, for_s: float) -> None:
+        """Say what is in the way, once, and wait a moment; SIGTERM ends the wait."""
+        if error.what != self._trouble:
+            sys.stderr.write(f"ariane {self.role}: {error} Waiting.\n")
+            self._trouble = error.what
+        until = time.monotonic() + for_s
+        while not self.stopping and (left := until - time.monotonic()) > 0:
+            time.sleep(min(0.1, left))
+
+    def _went_on(self) -> None:
+        if self._trouble is not None:
+            sys.stderr.write(f"ariane {self.role}: going on.\n")
+            self._trouble = None
 
 
 def stream(path: Path) -> None:
     from ariane.processes import stream as consumer
 
-    memory = None
+    memory: consumer.Memory | None = None
+    noted: dict[str, int] = {}
+    began = False
 
     def step(stores: Stores) -> int:
-        nonlocal memory
+        nonlocal memory, began
         memory = memory or consumer.Memory(stores)
-        return sum(consumer.step(stores, partition, memory) for partition in stores.log.partitions())
+        taken = sum(consumer.step(stores, partition, memory) for partition in stores.log.partitions())
+        if taken or not began:
+            began = True
+            with stores.state.read() as conn:
+                _note(stores, "stream", stores.state.offsets(conn, consumer.CONSUMER), noted)
+        return taken
 
-    _follow(path, "stream", step, IDLE_S)
+    _Follower(path, "stream").follow(step, IDLE_S)
+
+
+def _note(stores: Stores, consumer: str, offsets: Mapping[str, int], noted: dict[str, int]) -> None:
+    """Tell the collector how far this consumer has come, and what it could not read."""
+    for partition, offset in offsets.items():
+        if noted.get(partition) != offset:
+            damage = stores.log.damage.get(partition, {})
+            counts = {"damaged_records": len(damage), "damaged_bytes": sum(damage.values())}
+            note(stores.path, consumer, partition, offset, counts)
+            noted[partition] = offset
 
 
 def lake(path: Path) -> None:
     from ariane.processes import columnar
 
-    idle_s = Stores(path).settings.lake_interval_s
+    idle_s = settings.load(path).lake_interval_s
     swept_at = time.monotonic()
+    noted: dict[str, int] = {}
 
     def step(stores: Stores) -> int:
         nonlocal swept_at
         began = time.monotonic()
         if began - swept_at > SWEEP_EVERY_S:
+            stores.lake.secure()  # before anything goes that a version not yet on disk still needs
             columnar.sweep(stores)
             swept_at = began
         added = columnar.step(stores)
+        if added or not noted:
+            reached = {partition: stores.lake.progress("events", partition) for partition in stores.log.partitions()}
+            _remember(stores, reached)
+            _note(stores, "lake", reached, noted)
         if added:
-            columnar.tidy(stores, files_a_day=8)
+            columnar.tidy(stores)
+            stores.lake.secure()
             columnar.retire(stores)
             columnar.gather(stores, for_s=max(idle_s, SHARE_OF_WAITING * (time.monotonic() - began)))
         else:
-            columnar.tidy(stores, files_a_day=1.5)
+            columnar.tidy(stores)
         return added
 
-    _follow(path, "lake", step, idle_s / 4)
+    _Follower(path, "lake").follow(step, idle_s / 4)
+
+
+def _remember(stores: Stores, reached: Mapping[str, int]) -> None:
+    """On a state that machines share, say how far the lake has come: the others see it there (`_stand_by`)."""
+    if not stores.state.is_sqlite:
+        with stores.state.begin() as conn:
+            for partition, offset in reached.items():
+                stores.state.commit_offset(conn, "lake", partition, offset)
+
+
+def deliver(path: Path) -> None:
+    """Carries what waits in the outbox, a round a second."""
+    from ariane.processes.delivering import carry
+
+    _Follower(path, "deliver").follow(carry, DELIVER_EVERY_S)
 
 
 def collector(path: Path) -> None:
@@ -116,14 +206,14 @@ def collector(path: Path) -> None:
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
-    settings = Stores(path).settings
+    chosen = settings.load(path)
     Granian(
         "ariane.ingest.collector:create_app",
         factory=True,
-        address=os.environ.get("ARIANE_BIND_HOST", settings.host),
-        port=int(os.environ.get("ARIANE_BIND_PORT", settings.port)),
+        address=os.environ.get("ARIANE_BIND_HOST", chosen.host),
+        port=int(os.environ.get("ARIANE_BIND_PORT", chosen.port)),
         interface=Interfaces.RSGI,
-        workers=settings.collector_workers,
+        workers=chosen.collector_workers,
         log_level=LogLevels.error,
         websockets=False,
         respawn_failed_workers=True,
@@ -147,10 +237,33 @@ def console(path: Path) -> None:
     ).serve()
 
 
+def bridges(path: Path) -> None:
+    """The brokers of the workspace's settings, followed until SIGTERM."""
+    from ariane.ingest.bridges import Bridge
+
+    told = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stores = Stores(path)
+    followed: list[Bridge] = []
+    try:
+        for name, settings in stores.settings.bridges.items():
+            followed.append(Bridge(stores.log, stores.path, name, settings))
+            followed[-1].start()
+        while not told.wait(1.0):
+            pass
+    finally:
+        for bridge in reversed(followed):
+            bridge.stop()
+        stores.close()
+
+
 ROLES: dict[str, Callable[[Path], None]] = {
     "stream": stream,
     "lake": lake,
+    "deliver": deliver,
     "collector": collector,
+    "bridges": bridges,
     "console": console,
 }
 

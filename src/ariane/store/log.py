@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from ariane.errors import InputError
+from ariane.errors import InputError, Transient
 from ariane.store.segment import LogRecord, durable_end, parse, rewrite_segment, segments, sync_folder
 from ariane.store.writer import LogWriter
 
@@ -24,8 +24,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """Records read together. `damaged` lists (offset, length) of what was skipped because it fails its checksum or is
-    missing; `next_offset` is where to read on."""
+    """Records read together. `damaged` lists (offset, length) of each record that was skipped because it fails its
+    checksum, and of each stretch that is missing; `next_offset` is where to read on."""
 
     records: list[LogRecord]
     next_offset: int
@@ -46,6 +46,7 @@ class SegmentLog:
 
     def __init__(self, root: Path | str, *, segment_bytes: int = 64 * 1024 * 1024) -> None:
         self.root, self.segment_bytes = Path(root), segment_bytes
+        self.damage: dict[str, dict[int, int]] = {}  # partition → offset → length, of what reading met so far
 
     def partitions(self) -> list[str]:
         """The partitions that exist, sorted."""
@@ -82,12 +83,18 @@ class SegmentLog:
         Below `start()` reading begins at `start()`; at or past `end()` there is nothing yet.
         """
         folder = self._folder(partition)
-        for _ in range(3):
+        for attempt in range(4):
             try:
-                return _read(folder, offset, max_bytes)
+                batch = _read(folder, offset, max_bytes)
+                break
             except FileNotFoundError:  # retired between listing and opening
-                continue
-        return _read(folder, offset, max_bytes)
+                if attempt == 3:
+                    raise
+            except OSError as error:
+                raise Transient(f"The log cannot be read: {error.strerror}.", where=str(folder)) from error
+        if batch.damaged:
+            self.damage.setdefault(partition, {}).update(batch.damaged)
+        return batch
 
     def retire(self, partition: str, before_offset: int, *, older_than: float = math.inf) -> int:
         """Remove the sealed segments that end at or below `before_offset` and were last written before the clock time

@@ -56,9 +56,10 @@ def frame(payloads: Sequence[bytes]) -> bytes:
 
 
 def parse(block: bytes, base: int) -> tuple[list[LogRecord], list[tuple[int, int]]]:
-    """Read lines: the records that pass their checksum, and (offset, length) of what does not.
+    """Read lines: the records that pass their checksum, and (offset, length) of each that does not.
 
-    `base` is the offset of the block's first byte. A last line without its newline counts as damaged.
+    `base` is the offset of the block's first byte. A last line without its newline counts as damaged. A damaged line
+    that does not begin as a record does, right after another, is that one's rest: a newline came to stand inside it.
     """
     records: list[LogRecord] = []
     damaged: list[tuple[int, int]] = []
@@ -72,14 +73,21 @@ def parse(block: bytes, base: int) -> tuple[list[LogRecord], list[tuple[int, int
         else:
             start = _surviving(line)
             if start is None:
-                damaged.append((offset, len(line) + 1))
+                _note(damaged, offset, line + b"\n")
             else:
                 damaged.append((offset, start))
                 add(LogRecord(offset + start, line[start + 9 :]))
         offset += len(line) + 1
     if tail:
-        damaged.append((offset, len(tail)))
+        _note(damaged, offset, tail)
     return records, damaged
+
+
+def _note(damaged: list[tuple[int, int]], offset: int, line: bytes) -> None:
+    if damaged and sum(damaged[-1]) == offset and not _CHECKSUM.match(line):
+        damaged[-1] = (damaged[-1][0], damaged[-1][1] + len(line))
+    else:
+        damaged.append((offset, len(line)))
 
 
 def _surviving(line: bytes) -> int | None:

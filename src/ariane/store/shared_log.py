@@ -57,6 +57,7 @@ class TableLog:
     def __init__(self, url: str) -> None:
         self.engine = sa.create_engine(url, pool_pre_ping=True)
         self._made, self._making = False, Lock()
+        self.damage: dict[str, dict[int, int]] = {}  # the database keeps its own checksums
 
     def close(self) -> None:
         self.engine.dispose()

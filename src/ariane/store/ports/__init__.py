@@ -97,7 +97,12 @@ class Writer(Protocol):
 
 
 class Log(Protocol):
-    """Append, and read from an offset; offsets mean something within a partition only."""
+    """Append, and read from an offset; offsets are places in bytes and mean something within a partition only.
+
+    `damage` is what reading met so far that could not be read: partition → offset → length.
+    """
+
+    damage: dict[str, dict[int, int]]
 
     def partitions(self) -> list[str]: ...
 

@@ -2,6 +2,10 @@
 
 A note is advice. Where a consumer really goes on from is in its own transactions; a lost note is written again with
 the next batch.
+
+>>> from ariane.ingest.lag import Lag, lags, note
+>>> Lag(consumer="stream", partition="web-0", bytes=0, seconds=0.0).counts
+{}
 """
 
 from __future__ import annotations
@@ -17,12 +21,15 @@ import msgspec
 if TYPE_CHECKING:
     from ariane.store.ports import Log
 
+__all__ = ["Lag", "lags", "note"]
+
 FOLDER = ".progress"
 _RECEIVED = re.compile(rb'"receivedUs":(\d{1,18})')
 
 
 class Note(msgspec.Struct, frozen=True):
-    """Where a consumer will read on, and what it has counted since it started (`duplicates`, `quarantined`)."""
+    """Where a consumer will read on, and what it has counted since it started (`duplicates`, `quarantined`,
+    `damaged_records`, `damaged_bytes`)."""
 
     offset: int
     counts: dict[str, int] = {}
@@ -39,7 +46,11 @@ class Lag(msgspec.Struct, frozen=True):
 
 
 def note(workspace: Path, consumer: str, partition: str, offset: int, counts: dict[str, int] | None = None) -> None:
-    """Say that `consumer` has taken everything of `partition` before `offset`. A disk that refuses is no matter."""
+    """Say that `consumer` has taken everything of `partition` before `offset`. A disk that refuses is no matter.
+
+    >>> from tempfile import mkdtemp
+    >>> note(Path(mkdtemp()), "stream", "web-0", 42)
+    """
     file = workspace / FOLDER / consumer / partition
     beside = file.with_name(f"{partition}.new")
     try:
@@ -51,7 +62,7 @@ def note(workspace: Path, consumer: str, partition: str, offset: int, counts: di
 
 
 def lags(workspace: Path, log: Log, now_us: int) -> list[Lag]:
-    """How far every consumer that ever left a note is behind, in every partition.
+    """How far each consumer is behind in every partition it has left a note of.
 
     >>> from tempfile import TemporaryDirectory
     >>> from ariane.store import SegmentLog
@@ -65,9 +76,10 @@ def lags(workspace: Path, log: Log, now_us: int) -> list[Lag]:
     """
     partitions = log.partitions()
     return [
-        _lag(log, consumer, partition, notes.get(partition), now_us)
+        _lag(log, consumer, partition, notes[partition], now_us)
         for consumer, notes in _notes(workspace)
         for partition in partitions
+        if partition in notes
     ]
 
 
@@ -86,13 +98,12 @@ def _notes(workspace: Path) -> Iterator[tuple[str, dict[str, Note]]]:
         yield folder.name, notes
 
 
-def _lag(log: Log, consumer: str, partition: str, left: Note | None, now_us: int) -> Lag:
-    offset = left.offset if left is not None else log.start(partition)
-    behind = max(0, log.end(partition) - offset)
+def _lag(log: Log, consumer: str, partition: str, left: Note, now_us: int) -> Lag:
+    behind = max(0, log.end(partition) - left.offset)
     seconds = 0.0
     if behind:
-        records = log.read(partition, offset, 1).records
+        records = log.read(partition, left.offset, 1).records
         found = _RECEIVED.search(records[0].payload) if records else None
         if found:
             seconds = max(0.0, (now_us - int(found[1])) / 1e6)
-    return Lag(consumer, partition, behind, seconds, left.counts if left is not None else {})
+    return Lag(consumer, partition, behind, seconds, left.counts)
