@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from base64 import b64encode
 from typing import Any
 
@@ -15,8 +16,9 @@ from ariane.identity import identify
 from ariane.ingest import instant_us, read
 from ariane.ingest.keys import Keys
 from ariane.ingest.receive import Received, receive, receive_hook, receive_pixel
-from ariane.ingest.routes import POSTED, Route, owns, posted
+from ariane.ingest.routes import PIXELS, POSTED, STATUS, Route, owns, posted
 from ariane.model import Event
+from tests.machine import REPOSITORY
 
 KEYS = Keys({"wk_web": ("web", "web"), "wk_till": ("till", "store")})
 NOW = "2026-11-22T01:44:00Z"
@@ -264,3 +266,12 @@ def test_a_hook_nobody_knows_is_404_and_one_without_a_key_401() -> None:
     for headers, query, status in ((AUTH, "", 404), ({}, "writeKey=wk_web", 404), ({}, "", 401)):
         received = receive_hook("/v1/hooks/no-such-provider", headers, b"{}", KEYS, NOW_US, query)
         assert received.reply.status == status and set(json.loads(received.reply.body)) == {"code", "message"}
+
+
+def test_every_path_is_documented() -> None:
+    page = (REPOSITORY / "docs" / "ingest.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `(?:GET|POST) (/[^`]*)`", page, re.MULTILINE))
+    assert all(owns(path) for path in documented)
+    full = {path for path in POSTED if len(path.rsplit("/", 1)[1]) > 1}
+    assert full | {"/v1/m", "/v1/hooks/<provider>"} | STATUS - {"/health"} <= documented
+    assert {path for path in PIXELS if path.endswith("/track")} <= documented
