@@ -48,6 +48,8 @@ class Lag(msgspec.Struct, frozen=True):
 def note(workspace: Path, consumer: str, partition: str, offset: int, counts: dict[str, int] | None = None) -> None:
     """Say that `consumer` has taken everything of `partition` before `offset`. A disk that refuses is no matter.
 
+    Counts not given stay as they were noted last.
+
     >>> from tempfile import mkdtemp
     >>> note(Path(mkdtemp()), "stream", "web-0", 42)
     """
@@ -55,7 +57,8 @@ def note(workspace: Path, consumer: str, partition: str, offset: int, counts: di
     beside = file.with_name(f"{partition}.new")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(msgspec.json.encode(Note(offset, counts or {})))
+        known = _left(file)
+        beside.write_bytes(msgspec.json.encode(Note(offset, (known.counts if known else {}) | (counts or {}))))
         os.replace(beside, file)
     except OSError:
         pass
@@ -91,11 +94,17 @@ def _notes(workspace: Path) -> Iterator[tuple[str, dict[str, Note]]]:
     for folder in folders:
         notes: dict[str, Note] = {}
         for file in folder.iterdir():
-            try:
-                notes[file.name] = msgspec.json.decode(file.read_bytes(), type=Note)
-            except (OSError, msgspec.DecodeError):
-                continue
+            left = _left(file)
+            if left is not None:
+                notes[file.name] = left
         yield folder.name, notes
+
+
+def _left(file: Path) -> Note | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Note)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _lag(log: Log, consumer: str, partition: str, left: Note, now_us: int) -> Lag:
