@@ -26,6 +26,7 @@ from ariane.ingest.keys import KeyRing, Keys
 from ariane.ingest.lag import Lag, lags
 from ariane.ingest.pixel import asked
 from ariane.ingest.receive import Received, UnknownKey, receive, receive_hook, receive_pixel, too_large
+from ariane.ingest.refusals import Refusal, Refusals, outline
 from ariane.ingest.requests import AsgiRequest, Message, Receive, Request, RsgiRequest, Send, length_of
 from ariane.ingest.routes import Route
 from ariane.ingest.settings_file import address_of, rudder_source, segment_settings
@@ -60,6 +61,7 @@ class Collector:
         # On a shared log other machines' collectors hold partitions too: the first free one is further on.
         self.sink = Sink(self.log, SHARED if settings.log_url else settings.collector_workers)
         self.front = Front(console_port)
+        self.refusals = Refusals(workspace, self.sink.metrics.partition or "collector")
         self._behind, self._look_at = 0, 0.0
 
     def owns(self, path: str) -> bool:
@@ -102,7 +104,10 @@ class Collector:
                 return SUCCESS
             else:
                 received = await self._received(route, request, body, keys)
-            return await self._kept(received, len(body or b""), began)
+            reply = await self._kept(received, len(body or b""), began)
+            if reply.status >= 400:
+                self._note(request, reply, body or b"", max(length, 0))
+            return reply
         finally:
             sink.release(size)
 
@@ -136,6 +141,17 @@ class Collector:
             code = "pixel"
         self.sink.metrics.rejected(reply.status, code)
         return reply
+
+    def _note(self, request: Request, reply: Reply, body: bytes, length: int) -> None:
+        """Keep the refusal for those who look at what arrives."""
+        try:
+            said = msgspec.json.decode(reply.body, type=_Coded)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            said = _Coded("pixel", "The pixel's event was refused.")
+        agent = (request.headers.get("user-agent") or "")[:200]
+        path, size = request.path[:200], max(length, len(body))
+        refused = Refusal(_now_us(), reply.status, said.code, said.message, path, agent, size, outline(body))
+        self.refusals.note(refused)
 
     def _hold_back(self, keys: Keys) -> None:
         """Busy while the log's consumers are further behind than the settings allow."""
@@ -254,6 +270,7 @@ class Collector:
 
 class _Coded(msgspec.Struct):
     code: str = ""
+    message: str = ""
 
 
 class _Series(msgspec.Struct):
