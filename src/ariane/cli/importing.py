@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from ariane import settings
-from ariane.errors import NotFound
+from ariane.errors import InputError, NotFound
 from ariane.ingest.importers import ImportReport, dry_run, read_mapping, run_import, template
+from ariane.ingest.sources import mapping_of, webhook
 from ariane.processes import consuming, settle
 from ariane.store import Stores
 
 PARTITION = "import"
+SOURCES = "sources"
+"""The folder of a workspace that holds its own kinds of source."""
+
+NOTED = "touchpoints"
 Advance = Callable[[str, int, int], None]
 
 
@@ -25,8 +31,11 @@ class Loaded(msgspec.Struct, frozen=True):
     added: int
 
 
-def load(path: Path, kind: str, source: Path, *, mapping: Path | None, force: bool, advance: Advance) -> Loaded:
-    """Import `source` into the workspace at `path`, which is made when nothing is there yet."""
+def load(
+    path: Path, kind: str, source: Path, *, mapping: Path | None, name: str = "", force: bool, advance: Advance
+) -> Loaded:
+    """Import `source` into the workspace at `path`, which is made when nothing is there yet. `name` is the events'
+    source, else the mapping's or one of the kind's own."""
     _workspace_at(path)
     stores = Stores(path)
     before = stores.lake.n_rows("events")
@@ -41,7 +50,9 @@ def load(path: Path, kind: str, source: Path, *, mapping: Path | None, force: bo
                 resume_dir=stores.path / "imports",
                 mapping=rules,
                 force=force,
-                on_progress=lambda name, done, total: advance(f"Reading {name}", done, total),
+                on_progress=lambda what, done, total: advance(f"Reading {what}", done, total),
+                folder=path / SOURCES,
+                named=name,
             )
         gc.enable()
         _journey_for(kind, stores.path)
@@ -51,12 +62,41 @@ def load(path: Path, kind: str, source: Path, *, mapping: Path | None, force: bo
     return Loaded(report, added)
 
 
-def rehearse(kind: str, source: Path, mapping: Path | None, *, advance: Advance) -> ImportReport:
+def rehearse(
+    path: Path, kind: str, source: Path, *, mapping: Path | None, name: str = "", advance: Advance
+) -> ImportReport:
     """Read everything and write nothing."""
-    rules = read_mapping(mapping) if mapping else None
     return dry_run(
-        kind, source, mapping=rules, on_progress=lambda name, done, total: advance(f"Reading {name}", done, total)
+        kind,
+        source,
+        mapping=read_mapping(mapping) if mapping else None,
+        on_progress=lambda what, done, total: advance(f"Reading {what}", done, total),
+        folder=path / SOURCES,
+        named=name,
     )
+
+
+def note(path: Path, row: dict[str, str], advance: Advance) -> int:
+    """Log what one row of the kind touchpoints says; how many events were new. InputError when it says nothing."""
+    folder = path / SOURCES
+    events = webhook(NOTED, folder=folder)(msgspec.json.encode(row), {})
+    if not events:
+        names = [rule.name for rule in mapping_of(NOTED, folder).events if not isinstance(rule.name, str)]
+        raise InputError(
+            f"'{row['what']}' is no touchpoint.",
+            allowed=", ".join(said for name in names for said in name.values),
+            next_step=f"Add it: 'ariane sources {NOTED} > {folder / NOTED}.toml'.",
+        )
+    stamp = {"source": "note", "receivedUs": time.time_ns() // 1000}
+    stores = Stores(path)
+    before = stores.lake.n_rows("events")
+    with consuming(stores) as watch:
+        with stores.log.writer(PARTITION) as writer:
+            writer.append([msgspec.json.encode(stamp | event) for event in events])
+        settle(stores, advance, watch=watch)
+    added = stores.lake.n_rows("events") - before
+    stores.close()
+    return added
 
 
 def _workspace_at(path: Path) -> None:
@@ -70,6 +110,6 @@ def _workspace_at(path: Path) -> None:
 
 def _journey_for(kind: str, path: Path) -> None:
     """A known data set brings the journey file that fits it, unless there is one."""
-    text = template(kind)
+    text = template(kind, path / SOURCES)
     if text is not None and not (path / "journey.toml").exists():
         (path / "journey.toml").write_text(text, encoding="utf-8")

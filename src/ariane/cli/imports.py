@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--mapping", type=click.Path(path_type=Path), help="A TOML file that says which column means what.")
 @click.option("--dry-run", "dry", is_flag=True, help="Read everything, show a few events, write nothing.")
 @click.option("--propose", is_flag=True, help="Print a mapping proposed from the first rows, and stop.")
+@click.option("--source", "named", default="", help="The events' source: a hook's, so that both count an event once.")
 @click.option("--force", is_flag=True, help="Read the files again even if they were imported whole.")
 @workspace_option
 def import_(
@@ -31,16 +32,18 @@ def import_(
     mapping: Path | None,
     dry: bool,
     propose: bool,
+    named: str,
     force: bool,
 ) -> None:
-    """Load SOURCE, a file or folder of the given KIND: csv, ndjson or parquet (with --mapping), xes, access-log, or a
-    known data set. Without a KIND, list them. Loading the same files again adds nothing."""
+    """Load SOURCE, a file or folder of the given KIND: csv, ndjson or parquet (with --mapping), xes, access-log, a
+    known data set, or a source ('ariane sources'). Without a KIND, list them. Loading the same files again adds
+    nothing."""
     from ariane.cli import importing
 
     if kind is None:
         _list_kinds(as_json)
         return
-    _known(kind, source, as_json)
+    _known(kind, source, path, as_json)
     if source is None:
         raise click.UsageError(f"What is to be read? ariane import {kind} FILE")
     if propose:
@@ -55,9 +58,9 @@ def import_(
             drawn(LABELS.get(what, what), done, total)
 
         if dry:
-            report = importing.rehearse(kind, source, mapping, advance=advance)
+            report = importing.rehearse(path, kind, source, mapping=mapping, name=named, advance=advance)
         else:
-            loaded = importing.load(path, kind, source, mapping=mapping, force=force, advance=advance)
+            loaded = importing.load(path, kind, source, mapping=mapping, name=named, force=force, advance=advance)
             report, added = loaded.report, loaded.added
     if as_json:
         emit({"report": report, "added": added})
@@ -66,9 +69,10 @@ def import_(
 
 
 def _list_kinds(as_json: bool, *, err: bool = False) -> None:
-    from ariane.ingest.importers import IMPORTERS
+    from ariane.ingest.importers import IMPORTERS, importer
+    from ariane.ingest.sources import kinds as sources
 
-    kinds = list(IMPORTERS.values())
+    kinds = [*IMPORTERS.values(), *(importer(key) for key in sources())]
     if as_json:
         emit([{"kind": one.kind, "about": one.about, "aliases": one.aliases, "basis": one.basis} for one in kinds])
         return
@@ -78,13 +82,13 @@ def _list_kinds(as_json: bool, *, err: bool = False) -> None:
     click.echo("\nariane import KIND FILE --dry-run   shows what it would make and writes nothing.", err=err)
 
 
-def _known(kind: str, source: Path | None, as_json: bool) -> None:
+def _known(kind: str, source: Path | None, workspace: Path, as_json: bool) -> None:
     """Refuse a kind there is none of, with the list of those there are."""
     from ariane.errors import InputError
     from ariane.ingest.importers import importer
 
     try:
-        importer(kind)
+        importer(kind, workspace / "sources")
     except InputError:
         if source is None and Path(kind).exists():
             raise click.UsageError(f"Which kind is {kind}? Say it first: ariane import KIND {kind}") from None
@@ -94,7 +98,9 @@ def _known(kind: str, source: Path | None, as_json: bool) -> None:
 
 
 def _tell(report: ImportReport, path: Path, added: int | None) -> None:
-    show(["figure", "found"], [[name, _figure(value)] for name, value in report.figures.items()], numeric=("found",))
+    if report.figures:
+        rows = [[name, _figure(value)] for name, value in report.figures.items()]
+        show(["figure", "found"], rows, numeric=("found",))
     click.echo(f"{report.n_events:,} events in {report.n_rows:,} rows; read in {report.seconds:.1f} s.")
     click.echo(f"They come under the purpose '{report.basis}'.")
     if report.n_duplicates:

@@ -19,6 +19,8 @@ KINDS = (
 )  # fmt: skip
 """The identifier kinds every workspace knows; its identity.toml may add others."""
 
+SOURCE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
 ValueType = Literal["", "text", "number", "integer", "boolean", "instant", "json"]
 Format = Literal["csv", "ndjson", "parquet", "xes"]
 Encoding = Literal["utf-8", "latin-1", "cp1252", "iso-8859-15"]

@@ -13,6 +13,7 @@ import msgspec
 from ariane.errors import InputError
 from ariane.ingest.grammar import (
     EPOCHS,
+    SOURCE_NAME,
     About,
     Base,
     Column,
@@ -106,7 +107,7 @@ def problems(mapping: Mapping, kinds: tuple[str, ...]) -> Iterator[Problem]:
     """What the types cannot say."""
     if not mapping.events:
         yield "events", "no event is described.", "at least one [[events]]"
-    if mapping.source and not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", mapping.source):
+    if mapping.source and not SOURCE_NAME.fullmatch(mapping.source):
         yield "source", f"'{mapping.source}' cannot name a source.", "lower-case letters, digits, - and _"
     if mapping.delimiter and (len(mapping.delimiter) != 1 or mapping.delimiter in '"\r\n'):
         yield "delimiter", "it must be one character.", "for instance ',' ';' '|' or '\\t'"

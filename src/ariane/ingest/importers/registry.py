@@ -57,11 +57,11 @@ def importer(kind: str, folder: Path | None = None) -> Importer:
     return IMPORTERS[named]
 
 
-def template(kind: str) -> str | None:
-    """The journey file that fits a kind, as TOML, for a workspace that has none. None for plain tables.
+def template(kind: str, folder: Path | None = None) -> str | None:
+    """The journey file that fits a kind, as TOML, for a workspace that has none. None for tables and sources.
 
     >>> template("csv") is None
     True
     """
-    name = importer(kind).journey
+    name = importer(kind, folder).journey
     return (files(__package__) / name).read_text(encoding="utf-8") if name else None

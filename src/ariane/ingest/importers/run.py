@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import msgspec
 
 from ariane.errors import Conflict, InputError
+from ariane.ingest.grammar import SOURCE_NAME
 from ariane.ingest.importers.files import digest_of
 from ariane.ingest.importers.job import Importer, Job
 from ariane.ingest.importers.registry import importer
@@ -58,20 +59,21 @@ def run_import(
     mapping: Mapping | None = None,
     force: bool = False,
     folder: Path | None = None,
+    named: str = "",
 ) -> ImportReport:
     """Append the events of a file or folder to the log, once. `folder` holds the workspace's own kinds of source.
 
     The same content imported again adds nothing; an interrupted import goes on where it stopped; `force` writes all of
-    it again. Events carry the source `import_<kind>`, or the mapping's. Raises InputError or NotFound when the files or
-    the mapping cannot be used, Conflict when a file changed meanwhile, Transient when the disk is full: running it
-    again goes on.
+    it again. Events carry the source `import_<kind>`, or the mapping's, or the one `named`. Raises InputError or
+    NotFound when the files or the mapping cannot be used, Conflict when a file changed meanwhile, Transient when the
+    disk is full: running it again goes on.
     """
     began = time.perf_counter()
-    chosen, job = _prepared(kind, Path(path), mapping, _secret(resume_dir), folder)
+    chosen, job = _prepared(kind, Path(path), mapping, _secret(resume_dir), folder, named)
     files = chosen.files(job.path)
     stamps = _stamps(files)
     rules = mapping_text(job.mapping) if job.mapping is not None else ""
-    digest = digest_of(files, chosen.kind, str(chosen.version), rules)
+    digest = digest_of(files, chosen.kind, str(chosen.version), rules, *((named,) if named else ()))
     note_path = resume_dir / f"{digest}.json"
     note = Note(0) if force else _read_note(note_path)
     if note.report is not None:
@@ -107,10 +109,11 @@ def dry_run(
     mapping: Mapping | None = None,
     on_progress: OnProgress | None = None,
     folder: Path | None = None,
+    named: str = "",
 ) -> ImportReport:
     """Read everything as `run_import` would, write nothing, and show the first five events in `samples`."""
     began = time.perf_counter()
-    chosen, job = _prepared(kind, Path(path), mapping, token_bytes(SECRET_BYTES), folder)
+    chosen, job = _prepared(kind, Path(path), mapping, token_bytes(SECRET_BYTES), folder, named)
     total = sum(size for size, _ in _stamps(chosen.files(job.path)))
     n_events = 0
     samples: list[Event] = []
@@ -124,7 +127,7 @@ def dry_run(
 
 
 def _prepared(
-    kind: str, path: Path, mapping: Mapping | None, secret: bytes, folder: Path | None
+    kind: str, path: Path, mapping: Mapping | None, secret: bytes, folder: Path | None, named: str
 ) -> tuple[Importer, Job]:
     chosen = importer(kind, folder)
     if mapping is not None and chosen.mapping is None and chosen not in TABLES:
@@ -132,7 +135,9 @@ def _prepared(
             f"'{chosen.kind}' has its own mapping.", next_step="Leave the mapping out, or import the file as csv."
         )
     mapping = mapping if mapping is not None else chosen.mapping
-    source = (mapping.source if mapping is not None else "") or f"import_{chosen.kind.replace('-', '_')}"
+    if named and not SOURCE_NAME.fullmatch(named):
+        raise InputError(f"'{named}' cannot name a source.", allowed="lower-case letters, digits, - and _")
+    source = named or (mapping.source if mapping is not None else "") or f"import_{chosen.kind.replace('-', '_')}"
     return chosen, Job(path, source, time.time_ns() // 1000, Tally(), mapping, secret)
 
 
