@@ -7,14 +7,12 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ariane.ingest import columns_of, read
-from ariane.ingest.keys import Keys
-from ariane.ingest.receive import receive
-from ariane.store.segment import frame, parse
+from ariane.ingest.routes import KINDS, Route
+from bench import fuzz
+from bench.mutating import body as mutated
 
-KEYS = Keys({"k": ("web", "web")}, max_event_bytes=4_000, max_body_bytes=100_000)
-KINDS = ("track", "identify", "page", "screen", "group", "alias", "batch")
-NOW_US = 1_795_338_000_000_000
+N_BODIES, N_REQUESTS = 4_000, 1_500
+"""What every run of the tests tries; `python -m bench.fuzz` tries as many as asked."""
 
 scalars = st.one_of(
     st.none(),
@@ -74,37 +72,11 @@ body = st.one_of(
 )
 
 
-def check(kind: str, raw: bytes) -> int:
-    received = receive(kind, {"authorization": "Bearer k"}, raw, KEYS, NOW_US)
-    status = received.reply.status
-    assert status in (200, 400, 413)
-    answer = json.loads(received.reply.body)
-    assert answer == {"success": True} if status == 200 else set(answer) == {"code", "message"}
-    assert received.n_invalid <= len(received.payloads)
-    stored, damaged = parse(frame(received.payloads), 0)
-    assert [record.payload for record in stored] == received.payloads and not damaged
-    for payload in received.payloads:
-        assert len(payload) <= 4_000 + 1_024 + 600
-        found = read(payload)
-        assert found == read(payload), "reading is not pure"
-        assert found.source == "web" and found.received_us == NOW_US and found.message_id and found.channel
-        assert 631_152_000_000_000 <= found.occurred_us <= NOW_US + 86_400_000_000
-        columns = columns_of(found)
-        json.dumps([found.properties, found.context]).encode()
-        for value in (found.name, found.channel, found.user_id, found.anonymous_id, *columns.values()):
-            if isinstance(value, str):
-                value.encode()
-                assert "\0" not in value
-            elif isinstance(value, int):
-                assert -(2**63) <= value < 2**63
-    return status
-
-
 @settings(max_examples=250, deadline=None)
 @given(kind=st.sampled_from(KINDS), content=body)
 def test_any_json(kind: str, content: object) -> None:
     raw = json.dumps(content).encode()
-    status = check(kind, raw)
+    status = fuzz.check(Route(kind), raw)
     if kind == "batch" and isinstance(content, dict) and isinstance(content.get("batch"), list):
         assert status == 200, "a batch was lost"
 
@@ -145,11 +117,26 @@ def test_any_mutation_of_a_good_body(data: st.DataObject) -> None:
             )
         else:
             raw[at:at] = raw[at : at + data.draw(st.integers(1, 200))]
-    check(data.draw(st.sampled_from(KINDS)), bytes(raw))
+    fuzz.check(Route(data.draw(st.sampled_from(KINDS))), bytes(raw))
 
 
 @settings(max_examples=150, deadline=None)
 @given(raw=st.binary(max_size=200), kind=st.sampled_from(KINDS))
 def test_any_bytes(raw: bytes, kind: str) -> None:
-    check(kind, raw)
-    check(kind, b"\x1f\x8b" + raw)
+    fuzz.check(Route(kind), raw)
+    fuzz.check(Route(kind), b"\x1f\x8b" + raw)
+
+
+def test_mutated_bodies() -> None:
+    statuses = fuzz.bodies(0, N_BODIES)
+    assert statuses[200] > N_BODIES / 10 and statuses[400] > N_BODIES / 10
+
+
+def test_mutated_requests_through_the_whole_collector() -> None:
+    statuses, peak_kb = fuzz.over_http(0, N_REQUESTS)
+    assert statuses.total() == N_REQUESTS and statuses[200] > N_REQUESTS / 10 and max(statuses) < 500
+    assert peak_kb < 200_000
+
+
+def test_a_number_means_the_same_body_for_ever() -> None:
+    assert [mutated(number) for number in range(50)] == [mutated(number) for number in range(50)]

@@ -27,7 +27,7 @@ from ariane.ingest.lag import Lag, lags
 from ariane.ingest.pixel import asked
 from ariane.ingest.receive import Received, UnknownKey, receive, receive_hook, receive_pixel, too_large
 from ariane.ingest.refusals import Refusal, Refusals, outline
-from ariane.ingest.requests import AsgiRequest, Message, Receive, Request, RsgiRequest, Send, length_of
+from ariane.ingest.requests import AsgiRequest, CutShort, Message, Receive, Request, RsgiRequest, Send, length_of
 from ariane.ingest.routes import Route
 from ariane.ingest.settings_file import address_of, rudder_source, segment_settings
 from ariane.ingest.sink import Busy, Sink
@@ -93,8 +93,7 @@ class Collector:
             self._hold_back(keys)
             sink.hold(size)
         except Transient as error:
-            await request.body(0)
-            return self._refused(refusal(error))
+            return self._refused(await _drained(request, error))
         try:
             body = await request.body(keys.max_body_bytes)
             if body is None:
@@ -108,6 +107,8 @@ class Collector:
             if reply.status >= 400:
                 self._note(request, reply, body or b"", max(length, 0))
             return reply
+        except CutShort as error:
+            return self._refused(refusal(error))
         finally:
             sink.release(size)
 
@@ -305,6 +306,15 @@ def create_asgi() -> Callable[[Message, Receive, Send], Awaitable[None]]:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
 
     return app
+
+
+async def _drained(request: Request, error: Transient) -> Reply:
+    """The refusal of a request whose body is not kept, once it has been sent: before, nobody would read the answer."""
+    try:
+        await request.body(0)
+    except CutShort:
+        pass
+    return refusal(error)
 
 
 def _now_us() -> int:

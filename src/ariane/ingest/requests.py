@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
+from ariane.errors import InputError
 from ariane.ingest.headers import Headers
 
 DRAINED = 4
@@ -18,6 +19,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+class CutShort(InputError):
+    """The body ended before it was whole, or was not framed as its headers say."""
+
+    def __init__(self) -> None:
+        super().__init__("The body ended before it was whole.", next_step="Send it again.")
+
+
 class Request(Protocol):
     """What the collector asks of a request."""
 
@@ -28,7 +36,9 @@ class Request(Protocol):
     host: str
     headers: Headers
 
-    async def body(self, allowed: int) -> bytes | None: ...
+    async def body(self, allowed: int) -> bytes | None:
+        """The whole body, or None when it is larger than allowed. Raises CutShort."""
+        ...
 
 
 def length_of(headers: Headers) -> int:
@@ -50,10 +60,13 @@ class RsgiRequest:
 
     async def body(self, allowed: int) -> bytes | None:
         """The whole body, or None when it is larger than allowed; nothing is kept of it then."""
-        if 0 <= length_of(self.headers) <= min(allowed, WHOLE_BYTES):
-            whole: bytes = await self._protocol()
-            return whole
-        return await _read(self._protocol, allowed)
+        try:
+            if 0 <= length_of(self.headers) <= min(allowed, WHOLE_BYTES):
+                whole: bytes = await self._protocol()
+                return whole
+            return await _read(self._protocol, allowed)
+        except RuntimeError as error:  # granian's, when the client left, or its chunks are none
+            raise CutShort() from error
 
 
 class AsgiRequest:
@@ -72,6 +85,8 @@ class AsgiRequest:
         more = True
         while more:
             message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise CutShort()
             more = message.get("more_body", False)
             yield message.get("body", b"")
 
