@@ -50,6 +50,23 @@ class Bridge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_id: str = ""
 
 
+class Noise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From when on what one identifier did on a day is no person's doing."""
+
+    fast_view_s: float = 2.0
+    fast_views: int = 20
+    views_a_minute: int = 30
+    busy_minutes: int = 10
+    speed_kmh: float = 1_000.0
+
+
+class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a shop is, in degrees."""
+
+    latitude: float
+    longitude: float
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Every setting, with its default.
 
@@ -85,6 +102,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bridges: dict[str, Bridge] = {}
     purposes: dict[str, PurposeSettings] = {}
     properties: dict[str, PropertyType] = {}
+    noise: Noise = Noise()
+    places: dict[str, Place] = {}
     consent_categories: dict[str, str] = {}
 
 

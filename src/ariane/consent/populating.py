@@ -20,7 +20,8 @@ Segment = Callable[[ibis.Table], ibis.Table]
 
 
 class Population(msgspec.Struct, frozen=True):
-    """What may be read for `purpose`: `events` carry `person_id`; bots and persons who refuse are not in it.
+    """What may be read for `purpose`: `events` carry `person_id`. Neither machines, nor days on which an identifier did
+    what no person does (the lake's `noise`), nor persons who refuse are in it.
 
     `refused` is everybody the purpose may not read, ever; `held_back` those of them who lived something in the period.
     """
@@ -71,7 +72,7 @@ def population(
         allowed, held = known.anti_join(denied, "person_id"), known.semi_join(denied, "person_id")
     else:
         allowed, held = known.semi_join(granted, "person_id"), known.anti_join(granted, "person_id")
-    people = events.filter(~events.is_bot)
+    people = _quiet(engine, events.filter(~events.is_bot))
     if since_us is not None:
         people = people.filter((people.occurred_us >= since_us) & (people.event_on >= _day(since_us)))
     if until_us is not None:
@@ -85,6 +86,14 @@ def population(
     )
     refused = held.select("person_id").distinct()
     return Population(engine, purpose, read, persons, kept, refused, since_us, until_us)
+
+
+def _quiet(engine: Engine, events: ibis.Table) -> ibis.Table:
+    """Without the days that were no person's. Most workspaces have none: then nothing is joined."""
+    noise = engine.table("noise")
+    if not engine.run(noise.limit(1).select("subject_key")).num_rows:
+        return events
+    return events.anti_join(noise.select("subject_key", "event_on").distinct(), ["subject_key", "event_on"])
 
 
 def _day(instant_us: int) -> date:

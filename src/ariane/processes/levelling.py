@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from ariane.errors import Transient
-from ariane.processes import stream
+from ariane.processes import noticing, stream
 from ariane.processes.supervisor import consuming
 from ariane.store import Stores
 
@@ -58,7 +58,7 @@ def settle(
     """Wait until the workers are level with the log. Transient when nothing has moved for `stalled_s`."""
     total = lag(stores)
     last, moved_at = total, time.monotonic()
-    while _behind(now := lag(stores)):
+    while _behind(now := lag(stores)) or noticing.is_behind(stores):
         if on_progress:
             on_progress("stream", total.stream - now.stream, max(1, total.stream))
             on_progress("lake", total.lake - now.lake, max(1, total.lake))

@@ -22,6 +22,7 @@ from ariane.store import Stores
 
 IDLE_S = 0.05
 SWEEP_EVERY_S = 60.0
+NOTICE_EVERY_S = 30.0
 STAND_BY_S = 2.0
 DELIVER_EVERY_S = 1.0
 COLLECT_EVERY_S = 30.0
@@ -155,20 +156,23 @@ def _note(stores: Stores, consumer: str, offsets: Mapping[str, int], noted: dict
 
 
 def lake(path: Path) -> None:
-    from ariane.processes import columnar
+    from ariane.processes import columnar, noticing
 
     idle_s = settings.load(path).lake_interval_s
-    swept_at = time.monotonic()
+    swept_at = noticed_at = time.monotonic()
     noted: dict[str, int] = {}
 
     def step(stores: Stores) -> int:
-        nonlocal swept_at
+        nonlocal swept_at, noticed_at
         began = time.monotonic()
         if began - swept_at > SWEEP_EVERY_S:
             stores.lake.secure()  # before anything goes that a version not yet on disk still needs
             columnar.sweep(stores)
             swept_at = began
         added = columnar.step(stores)
+        if not added or began - noticed_at > NOTICE_EVERY_S:
+            noticing.refresh(stores)
+            noticed_at = began
         if added or not noted:
             reached = {partition: stores.lake.progress("events", partition) for partition in stores.log.partitions()}
             _remember(stores, reached)

@@ -1,0 +1,68 @@
+"""Keeps the lake's table `noise` level with its events: which days of which identifiers were no person's.
+
+Only days that new events fall on are looked at again; all of them when the rules change. What a day says depends on its
+events alone, so nothing depends on when this runs.
+"""
+
+from __future__ import annotations
+
+import zlib
+from datetime import date
+from functools import reduce
+from operator import or_
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ariane.ingest.noise import noise
+from ariane.store import DuckEngine, Stores
+
+TABLE = "noise"
+RULES = "rules"
+
+
+def is_behind(stores: Stores) -> bool:
+    """Whether events came, or the rules changed, since the table was last written."""
+    return _done(stores) != _wanted(stores)
+
+
+def refresh(stores: Stores) -> bool:
+    """Bring the table level; whether it was behind. Only the lake's writer may call it."""
+    done, wanted = _done(stores), _wanted(stores)
+    if done == wanted or not stores.lake.exists("events"):
+        return False
+    engine = DuckEngine(stores.lake)
+    try:
+        again = done[RULES] != wanted[RULES]
+        days = None if again else _touched(engine, done)
+        found = noise(engine, stores.settings.noise, stores.settings.places, days)
+    finally:
+        engine.close()
+    if days is not None:
+        before = stores.lake.read(TABLE)
+        touched = pc.is_in(before.column("event_on"), pa.array(sorted(days), pa.date32()))
+        found = pa.concat_tables([before.filter(pc.invert(touched)), found])
+    stores.lake.replace(TABLE, found, progress=wanted)
+    return True
+
+
+def _touched(engine: DuckEngine, done: dict[str, int]) -> set[date]:
+    """The days on which events fall that were not looked at yet."""
+    events = engine.table("events")
+    partitions = engine.run(events.select("log_partition").distinct()).column(0).to_pylist()
+    if not partitions:
+        return set()
+    news = [(events.log_partition == one) & (events.log_offset >= done.get(one, 0)) for one in partitions]
+    days = events.filter(reduce(or_, news)).select("event_on").distinct()
+    return set(engine.run(days).column(0).to_pylist())
+
+
+def _wanted(stores: Stores) -> dict[str, int]:
+    rules = msgspec.json.encode([stores.settings.noise, sorted(stores.settings.places.items())])
+    events = {partition: stores.lake.progress("events", partition) for partition in stores.log.partitions()}
+    return events | {RULES: zlib.crc32(rules)}
+
+
+def _done(stores: Stores) -> dict[str, int]:
+    return {consumer: stores.lake.progress(TABLE, consumer) for consumer in (*stores.log.partitions(), RULES)}
