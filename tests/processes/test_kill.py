@@ -19,7 +19,9 @@ from ariane.processes import Serving, settle
 from ariane.store import Lake, Stores
 
 N_INSTANTS = int(os.environ.get("ARIANE_KILLS", "200"))
-N_CLIENTS = 4
+"""How often somebody is killed; ARIANE_KILLS=1000 takes about five minutes."""
+N_CLIENTS = 8
+ROLES = ("collector", "collector", "stream", "lake")
 
 
 class Client(threading.Thread):
@@ -74,12 +76,14 @@ def test_every_acknowledged_event_is_in_the_lake_once(tmp_path: Path, free_port:
     stop = threading.Event()
     clients = [Client(number, free_port, key, stop) for number in range(N_CLIENTS)]
     rng = random.Random(2)
+    killed: Counter[str] = Counter()
     try:
         for client in clients:
             client.start()
         for _ in range(N_INSTANTS):
             time.sleep(rng.uniform(0.05, 0.45))
-            _kill(serving, rng.choice(["collector", "collector", "stream", "lake"]))
+            _kill(serving, role := rng.choice(ROLES))
+            killed[role] += 1
             serving.watch()
         stop.set()
         until = time.monotonic() + 60
@@ -94,6 +98,8 @@ def test_every_acknowledged_event_is_in_the_lake_once(tmp_path: Path, free_port:
         stop.set()
         serving.stop()
     _check(stores.lake, clients)
+    assert min(killed[role] for role in ROLES) > N_INSTANTS / 8, killed
+    print(f"{dict(killed)} killed, {sum(len(client.acknowledged) for client in clients):,} events acknowledged")  # noqa: T201
     stores.close()
 
 
