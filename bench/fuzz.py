@@ -98,33 +98,39 @@ def requests(port: int, first: int, n: int, lines: int = 16) -> Counter[int]:
     numbers = iter(range(first, first + n))
     with selectors.DefaultSelector() as ready:
         for _ in range(lines):
-            _begin(port, numbers, ready, None)
+            _begin(port, next(numbers, None), ready, None)
         while ready.get_map():
             waited = ready.select(TIMEOUT_S)
             if not waited:
                 stuck = [key.data for key in ready.get_map().values()]
                 raise RuntimeError(f"no answer within {TIMEOUT_S:.0f} s to {stuck}")
             for key, _ in waited:
-                line, (number, sound) = key.fileobj, key.data
+                line, (number, sound, fresh) = key.fileobj, key.data
                 assert isinstance(line, socket.socket)
                 status, open_ = _answer(line, number)
+                if not status and sound and not fresh:  # it was being closed when the request went out
+                    ready.unregister(line)
+                    line.close()
+                    _begin(port, number, ready, None)
+                    continue
                 statuses[status] += 1
                 assert status < 500, f"request {number} was answered {status}"
                 assert status or not sound, f"request {number} was not answered"
                 ready.unregister(line)
                 if not (sound and open_):
                     line.close()
-                _begin(port, numbers, ready, line if sound and open_ else None)
+                _begin(port, next(numbers, None), ready, line if sound and open_ else None)
     return statuses
 
 
-def _begin(port: int, numbers: object, ready: selectors.BaseSelector, line: socket.socket | None) -> None:
-    number = next(numbers, None)  # type: ignore[call-overload]
+def _begin(port: int, number: int | None, ready: selectors.BaseSelector, line: socket.socket | None) -> None:
+    """Send the request of this number, on this connection or a fresh one."""
     if number is None:
         if line is not None:
             line.close()
         return
     raw, sound = request(number)
+    fresh = line is None
     if line is None:
         line = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
     try:
@@ -133,7 +139,7 @@ def _begin(port: int, numbers: object, ready: selectors.BaseSelector, line: sock
             line.shutdown(socket.SHUT_WR)  # whatever its length says, there is no more
     except OSError:
         pass  # refused before it was all sent: the answer is there to be read
-    ready.register(line, selectors.EVENT_READ, (number, sound))
+    ready.register(line, selectors.EVENT_READ, (number, sound, fresh))
 
 
 def _answer(line: socket.socket, number: int) -> tuple[int, bool]:
