@@ -31,6 +31,10 @@ ROLES = 0x6172726F
 """The first half of the advisory locks of roles."""
 
 
+WAIT_S = 10.0
+"""How long to wait for another's transaction before saying that the state is held."""
+
+
 class State:
     """Live facts under one transaction at a time.
 
@@ -49,7 +53,7 @@ class State:
         options: dict[str, Any] = {"poolclass": sa.pool.StaticPool} if memory else {}
         if self.is_sqlite:
             # The driver must not begin transactions by itself: begin() does, with the lock it means to hold.
-            options["connect_args"] = {"timeout": 30, "check_same_thread": False, "isolation_level": None}
+            options["connect_args"] = {"timeout": WAIT_S, "check_same_thread": False, "isolation_level": None}
         else:
             options["pool_pre_ping"] = True  # the server may be started again under us
         self.engine = sa.create_engine(url, **options)
@@ -57,7 +61,11 @@ class State:
             sa.event.listen(self.engine, "connect", _tune_sqlite)
 
     def create(self) -> None:
-        """Make every table that is not there yet; processes that start together do it one after the other."""
+        """Make every table that is not there yet; processes that start together do it one after the other. Where all are
+        there nothing is written: whoever only reads needs no room on the disk, and waits for nobody."""
+        with self.read() as conn:
+            if set(metadata.tables) <= set(sa.inspect(conn).get_table_names()):
+                return
         with self.begin() as conn:
             if not self.is_sqlite:
                 conn.exec_driver_sql("SELECT pg_advisory_xact_lock(1634887022)")
