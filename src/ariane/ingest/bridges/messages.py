@@ -66,7 +66,7 @@ def record_of(
     >>> message = Message("home/7/lamp/L-9/on", b'{"value": 80, "ts": 1800000000}')
     >>> record = record_of(message, topic, source="lamps", received_us=1, events={"on": "Product Used"})
     >>> record.event, record.properties, record.timestamp
-    ('Product Used', {'home': '7', 'reading': 80}, 1800000000)
+    ('Product Used', {'home': '7', 'reading': 80, 'ts': 1800000000}, 1800000000)
     >>> record.context["externalIds"]
     [{'id': 'L-9', 'type': 'object_serial'}]
     """
