@@ -111,12 +111,13 @@ class About(Base, frozen=True):
 class Signature(Base, frozen=True):
     """How a sender signs what it posts: an HMAC of `signed`, in a header or in a field of the body.
 
-    `signed` lists what is put together: "body", "header:<name>", or a path in the body.
+    `signed` lists what is put together: "body", "header:<name>", or a path in the body. With `p256` the signature is an
+    ECDSA one, and the source's secret is the sender's public key.
     """
 
     header: str = ""
     column: str = ""
-    algorithm: Literal["sha256", "sha1"] = "sha256"
+    algorithm: Literal["sha256", "sha1", "p256"] = "sha256"
     encoding: Literal["hex", "base64"] = "hex"
     prefix: str = ""
     signed: tuple[str, ...] = ("body",)

@@ -169,6 +169,42 @@ def test_only_what_is_signed_with_the_secret_is_taken(kind: str) -> None:
         webhook(kind, secret="summer")(body, headers)
 
 
+KEY = (
+    "3059301306072a8648ce3d020106082a8648ce3d030107034200"
+    "0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
+    "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"
+)
+SAMPLE = (
+    "3046022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
+    "022100f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"
+)
+
+
+def test_a_signature_on_p256_is_checked_with_the_public_key() -> None:
+    """The vectors of RFC 6979, A.2.5: the message "sample", SHA-256."""
+    from ariane.ingest.sources.curve import is_signed_by
+
+    key, made = (b64encode(bytes.fromhex(text)).decode() for text in (KEY, SAMPLE))
+    assert is_signed_by(key, made, b"sample")
+    for place in range(0, len(SAMPLE), 8):
+        changed = SAMPLE[:place] + ("0" if SAMPLE[place] != "0" else "1") + SAMPLE[place + 1 :]
+        assert not is_signed_by(key, b64encode(bytes.fromhex(changed)).decode(), b"sample"), place
+    elsewhere = b64encode(bytes.fromhex(KEY[:-1] + "8")).decode()
+    for tried in ((key, made, b"Sample"), (elsewhere, made, b"sample"), (key, "!", b"sample"), (made, key, b"sample")):
+        assert not is_signed_by(*tried)
+
+
+def test_sendgrid_is_taken_with_its_public_key_only() -> None:
+    key, made = (b64encode(bytes.fromhex(text)).decode() for text in (KEY, SAMPLE))
+    names = ("x-twilio-email-event-webhook-signature", "x-twilio-email-event-webhook-timestamp")
+    with pytest.raises(InputError, match="not JSON"):  # signed "sample": the signature holds, the body is none
+        webhook("sendgrid", secret=key)(b"ple", dict(zip(names, (made, "sam"), strict=True)))
+    with pytest.raises(BadSignature):
+        webhook("sendgrid", secret=key)(b"[]", dict(zip(names, (made, "sam"), strict=True)))
+    with pytest.raises(BadSignature):
+        webhook("sendgrid", secret=key)(documents("sendgrid")[0], {})
+
+
 # ── through the front door ────────────────────────────────────────────────────────────────────────────────────────────
 
 

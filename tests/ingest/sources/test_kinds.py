@@ -12,8 +12,7 @@ from ariane.errors import InputError, NotFound
 from ariane.ingest import KNOWN_EVENTS
 from ariane.ingest.importers import dry_run, mapping_text, run_import
 from ariane.ingest.mapping import KINDS, parse_mapping
-from ariane.ingest.sources import kinds, mapping_of, mapping_text_of, sample_of, source_kind
-from ariane.ingest.sources.registry import sample_name
+from ariane.ingest.sources import free_texts, kinds, mapping_of, mapping_text_of, sample_of, source_kind
 from ariane.store import SegmentLog
 from tests.ingest.sources.documented import PAGE, page
 from tests.ingest.sources.golden import FIXTURES, imported, rows_of, told
@@ -43,7 +42,7 @@ def test_importing_again_adds_nothing_even_when_told_to_read_again(kind: str, tm
 
 @pytest.mark.parametrize("kind", kinds())
 def test_a_sample_is_read_whole_and_shows_every_channel_of_use(kind: str, tmp_path: Path) -> None:
-    file = tmp_path / sample_name(kind)
+    file = tmp_path / source_kind(kind).sample
     file.write_text(sample_of(kind), encoding="utf-8")
     report = dry_run(kind, file)
     assert report.n_events >= 2 and not report.bad_rows and report.basis == source_kind(kind).basis
@@ -78,6 +77,15 @@ def test_every_channel_has_a_source() -> None:
     from ariane.model import CHANNELS
 
     assert set(CHANNELS) <= reached
+
+
+def test_what_somebody_wrote_is_declared_by_event() -> None:
+    found = free_texts()
+    assert found["Chat Turn"] == found["Adviser Consulted"] == {"comment"} and found["Review Posted"] == {
+        "comment",
+        "title",
+    }
+    assert "Order Completed" not in found and set(found) <= set(KNOWN_EVENTS)
 
 
 def test_the_page_says_what_the_mappings_say() -> None:

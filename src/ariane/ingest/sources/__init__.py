@@ -23,11 +23,20 @@ from ariane.face import face
 
 if TYPE_CHECKING:
     from ariane.ingest.sources.hooks import BadSignature, webhook
-    from ariane.ingest.sources.registry import SourceKind, kinds, mapping_of, mapping_text_of, sample_of, source_kind
+    from ariane.ingest.sources.registry import (
+        SourceKind,
+        free_texts,
+        kinds,
+        mapping_of,
+        mapping_text_of,
+        sample_of,
+        source_kind,
+    )
 
 __all__ = [
     "BadSignature",
     "SourceKind",
+    "free_texts",
     "kinds",
     "mapping_of",
     "mapping_text_of",
@@ -41,6 +50,7 @@ __getattr__ = face(
     {
         "BadSignature": "hooks",
         "SourceKind": "registry",
+        "free_texts": "registry",
         "kinds": "registry",
         "mapping_of": "registry",
         "mapping_text_of": "registry",

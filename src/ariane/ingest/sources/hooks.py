@@ -59,16 +59,16 @@ def webhook(kind: str, *, secret: str = "", folder: Path | None = None) -> Hook:
         )
     mapping = mapping_of(kind, folder)
     applied = Applied(mapping, prefix=f"{kind}:")
-    where = f"hook {kind}"
+    where, signature = f"hook {kind}", mapping.signature or OURS
+    # Else it is checked before anything of the body is read.
+    within = signature.column != "" or any(part != "body" and part[:7] != "header:" for part in signature.signed)
 
     def take(body: bytes, headers: Mapping[str, str]) -> list[dict[str, object]]:
-        if secret and mapping.signature is None:  # before anything of it is read
-            _check(is_signed(OURS, secret, body, headers, []), where, OURS.header)
+        if secret and not within:
+            _check(is_signed(signature, secret, body, headers, []), where, signature.header)
         documents = _documents(body, headers, where)
-        if secret and mapping.signature is not None:
-            signature = mapping.signature
-            signed = is_signed(signature, secret, body, headers, documents)
-            _check(signed, where, signature.header or signature.column)
+        if secret and within:
+            _check(is_signed(signature, secret, body, headers, documents), where, signature.column)
         return _events(applied, documents, kind, where)
 
     return take

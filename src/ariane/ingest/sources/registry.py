@@ -25,7 +25,8 @@ class SourceKind(msgspec.Struct, frozen=True, kw_only=True):
     empty when the rows name theirs.
     `hook`: its tool can post to `/v1/hooks/<key>`; `signed`: in a way of its own, else as docs/sources.md says.
     `identifiers` are the kinds a row may carry, `basis` the purpose the rows come under, `free_texts` the properties
-    somebody wrote in their own words. `own` says that a workspace's folder holds it.
+    somebody wrote in their own words. `sample` is the name of its sample, whose ending says the format; empty for a
+    kind that is a workspace's `own`.
 
     >>> kind = source_kind("sendgrid")
     >>> kind.title["fr"], kind.hook, kind.identifiers
@@ -42,6 +43,7 @@ class SourceKind(msgspec.Struct, frozen=True, kw_only=True):
     free_texts: tuple[str, ...] = ()
     hook: bool = True
     signed: bool = False
+    sample: str = ""
     own: bool = False
 
 
@@ -75,6 +77,7 @@ def source_kind(key: str, folder: Path | None = None) -> SourceKind:
         free_texts=mapping.free_texts,
         hook=about is None or about.hook,
         signed=mapping.signature is not None,
+        sample=_shipped().get(key, ""),
         own=key in _own(folder),
     )
 
@@ -107,13 +110,21 @@ def sample_of(key: str, folder: Path | None = None) -> str:
     return _text(_shipped()[key])
 
 
-def sample_name(key: str) -> str:
-    """The name of a shipped kind's sample: its ending says the format.
+def free_texts(folder: Path | None = None) -> dict[str, frozenset[str]]:
+    """Event → the properties in which somebody's own words stand: they may hold anything, and are declared to.
 
-    >>> sample_name("till"), sample_name("shopify")
-    ('till.csv', 'shopify.ndjson')
+    >>> free_texts()["Chat Turn"]
+    frozenset({'comment'})
     """
-    return _shipped()[_known(key, None)]
+    found: dict[str, set[str]] = {}
+    for key in kinds(folder):
+        mapping = mapping_of(key, folder)
+        for event in mapping.events if mapping.free_texts else ():
+            held = {*mapping.properties, *event.properties} & set(mapping.free_texts)
+            names = (event.name,) if isinstance(event.name, str) else event.name.values.values()
+            for name in names if held else ():
+                found.setdefault(name, set()).update(held)
+    return {name: frozenset(held) for name, held in found.items()}
 
 
 def _known(key: str, folder: Path | None) -> str:

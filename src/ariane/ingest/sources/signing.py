@@ -9,6 +9,7 @@ from typing import Any
 
 from ariane.ingest.finding import look_up
 from ariane.ingest.grammar import Signature
+from ariane.ingest.sources.curve import is_signed_by
 
 OURS = Signature(header="x-ariane-signature", prefix="sha256=")
 """How a body is signed for a kind whose tool has no way of its own."""
@@ -29,7 +30,10 @@ def is_signed(
     parts = [_part(name, body, headers, document) for name in rule.signed]
     if not given.startswith(rule.prefix) or None in parts or (rule.column and len(documents) != 1):
         return False
-    digest = hmac.new(secret.encode(), b"".join(part for part in parts if part is not None), rule.algorithm).digest()
+    message = b"".join(part for part in parts if part is not None)
+    if rule.algorithm == "p256":
+        return is_signed_by(secret, given.removeprefix(rule.prefix).strip(), message)
+    digest = hmac.new(secret.encode(), message, rule.algorithm).digest()
     made = digest.hex() if rule.encoding == "hex" else b64encode(digest).decode()
     return hmac.compare_digest(made.encode(), given.removeprefix(rule.prefix).strip().encode("utf-8", "replace"))
 
