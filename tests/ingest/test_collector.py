@@ -21,6 +21,7 @@ import httpx
 import pytest
 
 from ariane.ingest import read
+from ariane.ingest.lag import note
 from ariane.model import Event
 from ariane.settings import Source, add_source, create
 from ariane.store import SegmentLog
@@ -214,10 +215,15 @@ def test_any_content_type_and_a_trailing_slash(client: httpx.Client) -> None:
 
 def test_a_browser_may_send_from_anywhere(client: httpx.Client) -> None:
     asked = {"origin": "https://shop.example", "access-control-request-method": "POST"}
-    reply = client.options("/v1/t", headers=asked | {"access-control-request-headers": "authorization"})
-    assert reply.status_code == 204 and reply.headers["access-control-allow-origin"] == "*"
-    allowed = reply.headers["access-control-allow-headers"].lower()
-    assert all(name in allowed for name in ("authorization", "content-type", "x-retry-count", "anonymousid"))
+    # RudderStack's browser library adds headers of its own when it tries again.
+    for path in ("/v1/t", "/v1/batch", "/sourceConfig/", "/v1/projects/wk_test/settings", "/beacon/v1/batch"):
+        wanted = {"access-control-request-headers": "authorization,rsa-retry-reason,rsa-since-last-attempt"}
+        reply = client.options(path, headers=asked | wanted)
+        assert reply.status_code == 204 and reply.headers["access-control-allow-origin"] == "*"
+        allowed = reply.headers["access-control-allow-headers"].lower().split(", ")
+        assert {"authorization", "content-type", "x-retry-count", "anonymousid", "rsa-retry-reason"} <= set(allowed)
+    odd = client.options("/v1/t", headers=asked | {"access-control-request-headers": "a b; <script>"})
+    assert "script" not in odd.headers["access-control-allow-headers"]
     for reply in (client.post("/v1/t", content=b"{}"), client.post("/v1/t", headers=AUTH, content=b'{"event":"A"}')):
         assert reply.headers["access-control-allow-origin"] == "*"
 
@@ -239,6 +245,84 @@ def test_a_body_sent_in_chunks_is_read_whole_and_bounded(client: httpx.Client) -
     assert reply.status_code == 200
     reply = client.post("/v1/track", headers=AUTH, content=(b" " * 100_000 for _ in range(60)))
     assert reply.status_code == 413
+
+
+def test_settings_name_this_very_server(client: httpx.Client) -> None:
+    reply = client.get("/v1/projects/wk_test/settings")
+    own = reply.json()["integrations"]["Segment.io"]
+    host = str(client.base_url).split("//")[1].rstrip("/")
+    assert (own["apiKey"], own["apiHost"], own["protocol"]) == ("wk_test", f"{host}/v1", "http")
+    assert reply.json()["metrics"]["sampleRate"] == 0 and reply.headers["access-control-allow-origin"] == "*"
+    behind = {"x-forwarded-proto": "https", "x-forwarded-host": "events.shop.example"}
+    own = client.get("/v1/projects/wk_test/settings", headers=behind).json()["integrations"]["Segment.io"]
+    assert (own["apiHost"], own["protocol"]) == ("events.shop.example/v1", "https")
+    odd = client.get("/v1/projects/wk_test/settings", headers={"x-forwarded-host": "<b>"}).json()
+    assert odd["integrations"]["Segment.io"]["apiHost"] == "localhost/v1"
+    assert client.get("/v1/projects/nobody/settings").status_code == 404
+    for given in ({"headers": AUTH}, {"params": {"writeKey": "wk_test"}}):
+        source = client.get("/sourceConfig/", **given).json()["source"]
+        assert source["enabled"] and source["destinations"] == [] and source["id"] == "web" and "config" in source
+    assert client.get("/sourceConfig/").status_code == 401
+
+
+def test_what_a_library_measures_of_itself_is_taken(client: httpx.Client) -> None:
+    for body in ('{"series":[{"type":"Counter","metric":"analytics_js.invoke","value":1}]}', "{", ""):
+        assert client.post("/v1/m", content=body).json() == {"success": True}
+
+
+def test_a_pixel_is_an_event_and_an_image(client: httpx.Client, workspace: Path) -> None:
+    reply = client.get("/pixel/v1/track", params={"writeKey": "wk_test", "event": "Seen", "anonymousId": "pixel"})
+    assert (reply.status_code, reply.headers["content-type"], reply.content[:6]) == (200, "image/gif", b"GIF89a")
+    assert "Seen" in {event.name for event in stored(workspace)}
+    assert client.get("/pixel/v1/track", params={"event": "Seen"}).status_code == 401
+    assert client.post("/pixel/v1/track").status_code == 405
+
+
+def test_a_provider_posts_what_happened(client: httpx.Client, workspace: Path) -> None:
+    body = {"email": "ana@example.org", "event": "open", "timestamp": 1767225600, "sg_event_id": "e-9"}
+    assert client.post("/v1/hooks/sendgrid?writeKey=wk_test", json=[body]).json() == {"success": True}
+    assert "Email Opened" in {event.name for event in stored(workspace)}
+    assert client.post("/v1/hooks/nobody?writeKey=wk_test", json=[body]).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["segment", "rudder"])
+@pytest.mark.parametrize("refusal", [503, 429])
+def test_a_refusal_that_may_pass_costs_official_clients_nothing(tmp_path: Path, name: str, refusal: int) -> None:
+    if name == "segment":
+        from segment.analytics import Client
+    else:
+        from rudderstack.analytics.client import Client
+    path = tmp_path / "w"
+    create(path, sources={"web": Source("wk_test", "web")})
+    text = (path / "ariane.toml").read_text()
+    (path / "ariane.toml").write_text("max_lag_bytes = 1\n" + text)
+    holder = SegmentLog(path / "log").writer("web-0")
+    end = holder.append([b'{"receivedUs":1}'])
+    note(path, "stream", "web-0", 0 if refusal == 429 else end)
+    if refusal == 429:
+        holder.close()
+    refused: list[object] = []
+    with serving(path) as client:
+        probe = {"event": "A", "writeKey": "wk_test", "messageId": "probe"}
+        seen: set[int] = set()
+        assert eventually(lambda: seen.add(client.post("/v1/track", json=probe).status_code) or refusal in seen)
+        sender = Client(
+            "wk_test", host=str(client.base_url).rstrip("/"), on_error=lambda *e: refused.append(e), max_retries=100
+        )
+        for n in range(20):
+            sender.track(anonymous_id="a", event="Sent", properties={"n": n})
+        time.sleep(0.5)
+        (path / "ariane.toml").write_text("max_lag_bytes = 0\n" + text)
+        holder.close()
+        sender.flush()
+        sender.join()
+        found = [event for event in _readable(path) if event.name == "Sent"]
+    assert not refused and sorted(event.properties["n"] for event in found) == list(range(20))
+
+
+def _readable(workspace: Path) -> list[Event]:
+    records = SegmentLog(workspace / "log").read("web-0", 0, 1 << 24).records
+    return [read(record.payload) for record in records if b'"messageId"' in record.payload]
 
 
 def test_health_and_metrics(client: httpx.Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from ariane.errors import ArianeError, Transient
 
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Content-Encoding", "X-Retry-Count", "AnonymousId")
-"""The request headers of Segment's and RudderStack's libraries that a browser asks permission for."""
+"""Request headers that a browser may send; whatever else it asks for, it may send too."""
 
 JSON = ("content-type", "application/json")
 ANYWHERE = (("access-control-allow-origin", "*"), ("access-control-expose-headers", "Retry-After"))
@@ -18,12 +19,7 @@ FRESH = ("cache-control", "no-store")
 GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 """An image of one transparent pixel."""
 
-_PREFLIGHT = (
-    ("access-control-allow-origin", "*"),
-    ("access-control-allow-methods", "GET, POST, OPTIONS"),
-    ("access-control-allow-headers", ", ".join(ALLOWED_HEADERS)),
-    ("access-control-max-age", "86400"),
-)
+_NAMES = re.compile(r"[A-Za-z0-9_-]{1,60}(, ?[A-Za-z0-9_-]{1,60}){0,30}")
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -35,7 +31,6 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 SUCCESS = Reply(200, b'{"success": true}')
-PREFLIGHT = Reply(204, b"", _PREFLIGHT)
 
 
 def refusal(error: ArianeError) -> Reply:
@@ -61,17 +56,32 @@ def pixel(reply: Reply) -> Reply:
     return Reply(reply.status, GIF, (("content-type", "image/gif"), *ANYWHERE, FRESH, *kept))
 
 
-def other_method(method: str, allowed: str) -> Reply:
-    """The answer to a method a path does not take; OPTIONS is what browsers ask before they send."""
-    if method == "OPTIONS":
-        return PREFLIGHT
+def preflight(headers: str | None) -> Reply:
+    """The answer to a browser that asks beforehand: from anywhere, with whatever headers its library sends.
+
+    >>> preflight("authorization,rsa-retry-reason").headers[2][1][-29:]
+    'AnonymousId, rsa-retry-reason'
+    """
+    asked = headers.split(",") if headers and _NAMES.fullmatch(headers) else []
+    known = {name.lower() for name in ALLOWED_HEADERS}
+    more = [name.strip() for name in asked if name.strip().lower() not in known]
+    allowed = (
+        ("access-control-allow-origin", "*"),
+        ("access-control-allow-methods", "GET, POST, OPTIONS"),
+        ("access-control-allow-headers", ", ".join([*ALLOWED_HEADERS, *more])),
+        ("access-control-max-age", "86400"),
+        ("vary", "Access-Control-Request-Headers"),
+    )
+    return Reply(204, b"", allowed)
+
+
+def other_method(allowed: str) -> Reply:
+    """The answer to a method a path does not take."""
     body = msgspec.json.encode({"code": "method_not_allowed", "message": f"Use {allowed} here."})
     return Reply(405, body, (JSON, *ANYWHERE, ("allow", f"{allowed}, OPTIONS")))
 
 
-def unknown_path(method: str, path: str, known: str) -> Reply:
+def unknown_path(path: str, known: str) -> Reply:
     """The answer to a path that takes no events."""
-    if method == "OPTIONS":
-        return PREFLIGHT
     message = f"No events are taken at {path[:200]}. Allowed: {known}."
     return Reply(404, msgspec.json.encode({"code": "not_found", "message": message}))

@@ -19,7 +19,18 @@ import msgspec
 from ariane import settings as settings_module
 from ariane.errors import ArianeError, NotFound, Transient
 from ariane.ingest import browser, routes
-from ariane.ingest.answers import ANYWHERE, FRESH, JSON, SUCCESS, Reply, found, other_method, refusal, unknown_path
+from ariane.ingest.answers import (
+    ANYWHERE,
+    FRESH,
+    JSON,
+    SUCCESS,
+    Reply,
+    found,
+    other_method,
+    preflight,
+    refusal,
+    unknown_path,
+)
 from ariane.ingest.front import Front
 from ariane.ingest.headers import key_in
 from ariane.ingest.keys import KeyRing, Keys
@@ -71,9 +82,11 @@ class Collector:
     async def answer(self, request: Request) -> Reply:
         """The reply to a request on one of our own paths; events are on disk when it says so."""
         method, path = request.method, request.path
+        if method == "OPTIONS":
+            return preflight(request.headers.get("access-control-request-headers"))
         route = routes.posted(path)
         if route is not None:
-            return await self.take(route, request) if method == "POST" else other_method(method, "POST")
+            return await self.take(route, request) if method == "POST" else other_method("POST")
         if path in routes.PIXELS and method in ("GET", "HEAD"):
             keys = self.keys.now()
             return await self._kept(
@@ -194,19 +207,15 @@ class Collector:
         method, path = request.method, request.path
         try:
             if path.startswith(routes.SETTINGS[0]) and path.endswith(routes.SETTINGS[1]):
-                return self._settings(request) if method in ("GET", "HEAD") else other_method(method, "GET")
+                return self._settings(request) if method in ("GET", "HEAD") else other_method("GET")
             if path.rstrip("/") == routes.SOURCE_CONFIG:
-                return self._source_config(request) if method in ("GET", "HEAD") else other_method(method, "GET")
+                return self._source_config(request) if method in ("GET", "HEAD") else other_method("GET")
         except ArianeError as error:
             return self._refused(refusal(error))
         if path not in routes.STATUS and path != browser.PATH:
-            return (
-                other_method(method, "GET")
-                if path in routes.PIXELS
-                else self._refused(unknown_path(method, path, routes.known()))
-            )
+            return other_method("GET") if path in routes.PIXELS else self._refused(unknown_path(path, routes.known()))
         if method not in ("GET", "HEAD"):
-            return other_method(method, "GET")
+            return other_method("GET")
         return await self._status(path, request)
 
     async def _status(self, path: str, request: Request) -> Reply:
