@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Self
 
 from ariane.errors import InputError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import ibis
 
     from ariane.decide import Decision
+    from ariane.identity.threads import Held
 
 __all__ = ["NAMES", "Decided", "Extent", "Instant", "Workspace", "iso", "to_us"]
 
@@ -68,13 +70,17 @@ class Workspace(Opened):
             raise InputError(f"There is no relation '{name[:80]}'.", allowed=", ".join(NAMES))
         return relation(name, self.population(purpose), self.journey())
 
-    def decide(self, person: str, *, at: Instant = None) -> Decision:
-        """The next best action for one person as of an instant (their last event unless given), and why; nothing is
-        recorded. Actions come from the workspace's `actions.toml`, or the ones Ariane brings."""
+    def decide(self, person: str, *, at: Instant = None, record: bool = False) -> Decision:
+        """The next best action for one person as of an instant (their last event unless given), and why.
+
+        Actions come from the workspace's `actions.toml`, or the ones Ariane brings. With `record` it is as of now
+        unless given, and goes into the log as an event of ours, once: pressure and effects count it from then on, and a
+        rebuild finds it again.
+        """
         from ariane import decide
 
         thread = self.people.person(person)
-        now_us = to_us(at)
+        now_us = time.time_ns() // 1000 if record and at is None else to_us(at)
         file = self.path / "actions.toml"
         self.refresh()
         noted = Noted(self.engine)
@@ -85,6 +91,8 @@ class Workspace(Opened):
             policy=decide.load_policy(file if file.exists() else None),
             bases={name: purpose.basis for name, purpose in self.settings.purposes.items()},
         )
+        if record:
+            self.write([_as_record(decision, thread.identifiers[0])])
         return told(decision, noted)
 
     def sql(self, text: str, purpose: Purpose = "measurement") -> Result:
@@ -101,3 +109,22 @@ class Workspace(Opened):
 
     def __repr__(self) -> str:
         return f"<Workspace {self.path}>"
+
+
+def _as_record(decision: Decision, known_by: Held) -> bytes:
+    """The decision as a record of the log, under the person's strongest identifier: it follows them from then on."""
+    from ariane import decide, ingest
+
+    event = decide.as_event(decision, f"{known_by.kind}:{known_by.value}")
+    return ingest.encode(
+        ingest.Record(
+            source=ingest.RESERVED_SOURCE,
+            message_id=event["messageId"],
+            type=event["type"],
+            received_us=time.time_ns() // 1000,
+            event=event["event"],
+            timestamp=iso(decision.decided_us),
+            properties=event["properties"],
+            context=event["context"],
+        )
+    )

@@ -12,16 +12,17 @@ from ariane.cli.options import emit, show, workspace_option
 @click.command()
 @click.argument("identifier", metavar="KIND:VALUE")
 @click.option("--at", default=None, metavar="INSTANT", help="As of this instant (ISO 8601). Default: the last event.")
+@click.option("--record", is_flag=True, help="Write the decision to the log, as of now unless --at says otherwise.")
 @workspace_option
-def decide(path: Path, as_json: bool, identifier: str, at: str | None) -> None:
+def decide(path: Path, as_json: bool, identifier: str, at: str | None, record: bool) -> None:
     """The next best action for the person who goes by KIND:VALUE, or none, and why: every condition with their value.
 
-    Nothing is sent and nothing is recorded.
+    Nothing is sent, and without --record nothing is written.
     """
     import ariane
 
     with ariane.open(path) as ws:
-        decision = ws.decide(identifier, at=at)
+        decision = ws.decide(identifier, at=at, record=record)
     if as_json:
         emit(decision)
         return

@@ -21,6 +21,7 @@ from ariane.errors import InputError
 from ariane.identity import Rules, identify, rules_of
 from ariane.ingest import read
 from ariane.model import Event
+from ariane.processes.delivering import unsend
 from ariane.processes.levelling import Progress
 from ariane.processes.rebuilding import event_of, rebuild
 from ariane.processes.sifting import QUARANTINE
@@ -47,6 +48,7 @@ def erase(stores: Stores, keys: Iterable[int], on_progress: Progress | None = No
         wanted = frozenset(keys) | _unfinished(stores.path)
         # Keys, not names: what is noted to finish an erasure must not keep what it erases.
         _write_whole(stores.path / NOTE, msgspec.json.encode(sorted(wanted)))
+        unsend(stores, wanted)  # while the state still knows whose messages they are
         rules = rules_of(stores.path)
         gone: set[str] = set()
         for partition in stores.log.partitions():
