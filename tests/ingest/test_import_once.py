@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ariane.errors import Conflict, Transient
@@ -126,30 +128,51 @@ import sys
 from pathlib import Path
 from ariane.ingest.importers import read_mapping, run_import
 from ariane.store import SegmentLog
-folder, file = Path(sys.argv[1]), Path(sys.argv[2])
+folder, file, kind = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 with SegmentLog(folder / "log").writer("import") as writer:
     print("writing", flush=True)
-    mapping = read_mapping(folder / "views.toml")
-    run_import("ndjson", file, writer=writer, resume_dir=folder / "imports", mapping=mapping)
+    mapping = None if kind == "xes" else read_mapping(folder / "views.toml")
+    run_import(kind, file, writer=writer, resume_dir=folder / "imports", mapping=mapping)
 print("done", flush=True)
 """
 
 
-def test_killed_at_any_instant_it_ends_with_the_same_events(tmp_path: Path, mapping: Mapping) -> None:
-    file = table(tmp_path / "views.ndjson", 60_000)
-    for instant in (0.05, 0.2, 0.4):
-        child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), str(file)], stdout=subprocess.PIPE)
+def written(kind: str, folder: Path, n_rows: int) -> Path:
+    """The same views in each format."""
+    file = table(folder / f"views.{kind}", n_rows)
+    if kind == "ndjson":
+        return file
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    if kind == "csv":
+        file.write_text("\n".join(["at,who,what", *(",".join(row.values()) for row in rows)]))
+    elif kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    else:
+        event = "<event><string key='concept:name' value='{what}'/><date key='time:timestamp' value='{at}'/></event>"
+        traces = "".join(
+            f"<trace><string key='concept:name' value='{row['who']}'/>{event.format(**row)}</trace>" for row in rows
+        )
+        file.write_text(f"<log>{traces}</log>")
+    return file
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "parquet", "xes"])
+def test_killed_at_any_instant_it_ends_with_the_same_events(tmp_path: Path, mapping: Mapping, kind: str) -> None:
+    file, rules = written(kind, tmp_path, 12_000), None if kind == "xes" else mapping
+    n_killed = 0
+    for instant in (0.05, 0.25):
+        child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path), str(file), kind], stdout=subprocess.PIPE)
         assert child.stdout is not None and child.stdout.readline() == b"writing\n"
         time.sleep(instant)
         os.kill(child.pid, signal.SIGKILL)
-        child.communicate()
+        n_killed += child.communicate()[0] == b""
     with SegmentLog(tmp_path / "log").writer("import") as writer:
-        report = run_import("ndjson", file, writer=writer, resume_dir=tmp_path / "imports", mapping=mapping)
-    assert report.n_events == 60_001
+        report = run_import(kind, file, writer=writer, resume_dir=tmp_path / "imports", mapping=rules)
+    assert report.n_events == 12_001 and n_killed >= 1
     repeated = Counter(ids(tmp_path))
-    assert len(repeated) == 60_001
+    assert len(repeated) == 12_001
     # Only what was written but not yet noted is written again: at most the groups under way at each kill.
-    assert sum(repeated.values()) <= 60_001 + 3 * 5 * 2_000
+    assert sum(repeated.values()) <= 12_001 + 2 * 5 * 2_000
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_noted_as_done(tmp_path: Path, mapping: Mapping) -> None:

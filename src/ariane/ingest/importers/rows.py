@@ -55,7 +55,12 @@ def csv_rows(
         )
     if not delimiter:
         delimiter = max(DELIMITERS, key=first.count)
-    header = tuple(name.strip() for name in next(csv.reader([first], delimiter=delimiter)))
+    try:
+        header = tuple(name.strip() for name in next(csv.reader([first], delimiter=delimiter)))
+    except csv.Error as error:
+        raise InputError(
+            f"The header cannot be read: {error}.", where=f"{path}:1", next_step="End each line with a line feed."
+        ) from error
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice or texts.broken:
         problem = f"names column '{twice[0]}' twice" if twice else f"is not {encoding} text"

@@ -10,7 +10,7 @@ from pathlib import Path
 from ariane.errors import InputError
 from ariane.ingest.applying import Applied, Row, opened
 from ariane.ingest.finding import Unreadable, look_up
-from ariane.ingest.importers.files import regular
+from ariane.ingest.importers.files import only_member, regular
 from ariane.ingest.importers.job import Importer, Job
 from ariane.ingest.importers.report import Tally
 from ariane.ingest.importers.rows import read_rows
@@ -38,7 +38,8 @@ def format_of(path: Path) -> str:
     >>> format_of(Path("sales.csv.gz"))
     'csv'
     """
-    for ending in reversed(path.suffixes):
+    named = Path(only_member(path)) if path.suffix.lower() == ".zip" and path.is_file() else path
+    for ending in reversed(named.suffixes):
         if ending.lower()[1:] in ENDINGS:
             return ENDINGS[ending.lower()[1:]]
     raise InputError(
