@@ -1,39 +1,88 @@
-"""The identity tables as Arrow, as the lake keeps them beside the events."""
+"""The identity tables as Arrow, as the lake keeps them beside the events: whole, or what changed since a version."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ariane.identity.stored import edges, identifiers, persons
+from ariane.identity.bulk import fetch
+from ariane.identity.commands import MANUAL
+from ariane.identity.stored import edges, identifiers, person_changes, persons, rulings, versions
 from ariane.store import schema_of
+
+
+class News(msgspec.Struct, frozen=True):
+    """What changed after a version: rows by table, the keys of rows that are no more, and the persons whose identifiers
+    are not what they were."""
+
+    rows: dict[str, pa.Table]
+    gone: dict[str, pa.Table]
+    regrouped: frozenset[str]
+
+
+def version_of(conn: sa.Connection) -> int:
+    """The number of the last change of any person; 0 when there was none."""
+    return int(conn.execute(sa.select(versions.c.version).where(versions.c.name == "identity")).scalar() or 0)
 
 
 def tables(conn: sa.Connection) -> dict[str, pa.Table]:
     """The lake's `identifiers`, `persons` and `edges`, each in the order of its key."""
+    i, p, e = identifiers.c, persons.c, edges.c
+    order = {"identifiers": (i.key,), "persons": (p.person_id,), "edges": (e.a_key, e.b_key, e.rule)}
+    return {name: _arrow(conn, select.order_by(*order[name]), name) for name, select in _selects().items()}
+
+
+def news(conn: sa.Connection, since: int) -> News:
+    """What changed after the version `since`; costs what changed, not what there is."""
+    changed = {
+        "identifiers": identifiers.c.version > since,
+        "persons": persons.c.version > since,
+        "edges": edges.c.version > since,
+    }
+    rows = {name: _arrow(conn, select.where(changed[name]), name) for name, select in _selects().items()}
+    c = person_changes.c
+    moved = conn.execute(sa.select(c.old_person_id, c.new_person_id).where(c.version > since)).fetchall()
+    left = {old for old, _ in moved}
+    regrouped = left | {new for _, new in moved} | set(rows["identifiers"].column("person_id").to_pylist())
+    alive = {row[0] for row in fetch(conn, sa.select(persons.c.person_id), persons.c.person_id, left)}
+    gone = {
+        "persons": pa.table({"person_id": pa.array(sorted(left - alive), pa.string())}),
+        "edges": _taken_back(conn),
+    }
+    return News(rows, gone, frozenset(regrouped))
+
+
+def _taken_back(conn: sa.Connection) -> pa.Table:
+    """Merges by hand that no longer stand: the only evidence that is ever deleted. They are few, so all are given."""
+    r = rulings.c
+    found = conn.execute(sa.select(r.a_key, r.b_key).where((r.rule == MANUAL) & ~r.stands)).fetchall()
+    keys = [pa.array([row[at] for row in found], pa.int64()) for at in (0, 1)]
+    return pa.table({"a_key": keys[0], "b_key": keys[1], "rule": pa.repeat(pa.scalar(MANUAL), len(found))})
+
+
+def _selects() -> dict[str, sa.Select[Any]]:
     i, p, e = identifiers.c, persons.c, edges.c
     a, b = identifiers.alias("one"), identifiers.alias("other")
 
     def named(of: sa.FromClause) -> sa.ColumnElement[str]:
         return of.c.kind + ":" + of.c.value
 
-    statements = {
-        "identifiers": sa.select(i.key, i.kind, i.value, i.person_id, i.status).order_by(i.key),
-        "persons": sa.select(p.person_id, p.first_seen_us, p.last_seen_us, p.n_events, p.n_identifiers).order_by(
-            p.person_id
-        ),
+    return {
+        "identifiers": sa.select(i.key, i.kind, i.value, i.person_id, i.status),
+        "persons": sa.select(p.person_id, p.first_seen_us, p.last_seen_us, p.n_events, p.n_identifiers),
         "edges": sa.select(
             e.a_key, e.b_key, named(a), named(b), e.rule, e.source, e.first_us, e.last_us, e.n_events, e.status
         )
         .join(a, a.c.key == e.a_key)
-        .join(b, b.c.key == e.b_key)
-        .order_by(e.a_key, e.b_key, e.rule),
+        .join(b, b.c.key == e.b_key),
     }
-    return {name: _arrow(conn, statement, schema_of(name)) for name, statement in statements.items()}
 
 
-def _arrow(conn: sa.Connection, statement: sa.Select[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
-    batches = []
+def _arrow(conn: sa.Connection, statement: sa.Select[Any], name: str) -> pa.Table:
+    batches, schema = [], schema_of(name)
     for rows in conn.execution_options(stream_results=True).execute(statement).partitions(50_000):
         columns = list(zip(*rows, strict=True))
         arrays = [pa.array(list(column), field.type) for column, field in zip(columns, schema, strict=True)]

@@ -43,7 +43,7 @@ edges = sa.Table(
     sa.Column("last_us", sa.BigInteger, nullable=False),
     sa.Column("n_events", sa.BigInteger, nullable=False),
     sa.Column("status", sa.String, nullable=False),  # live, refused (by a limit or a split), inert (shared), retracted
-    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False, index=True),
 )
 
 rulings = sa.Table(

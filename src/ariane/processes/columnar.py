@@ -10,10 +10,9 @@ import time
 
 import sqlalchemy as sa
 
-from ariane.consent import tables as consent_tables
 from ariane.identity import rules_of
-from ariane.identity import tables as identity_tables
 from ariane.ingest.lag import note
+from ariane.processes.exporting import export, settle
 from ariane.processes.quarantining import set_apart
 from ariane.processes.stream import CONSUMER, duplicates, is_erased
 from ariane.processes.tabling import reader_of, to_arrow
@@ -62,24 +61,10 @@ def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
     return len(records)
 
 
-def export(stores: Stores) -> bool:
-    """Copy the state's tables into the lake if the state has moved since the last copy; whether it had."""
-    with stores.state.read() as conn:
-        version = sum(stores.state.offsets(conn, CONSUMER).values())
-        if version == stores.lake.progress("identifiers", "state") and stores.lake.exists("identifiers"):
-            return False
-        tables = identity_tables(conn) | consent_tables(conn)
-    for name in ("persons", "consents", "edges", "identifiers"):  # identifiers last: its progress says all are there
-        stores.lake.replace(name, tables[name], progress={"state": version})
-    return True
-
-
-def tidy(stores: Stores, *, files_a_day: float) -> None:
-    """Join small files where days have gathered more than so many each."""
-    names = stores.lake.files("events")
-    days = {name.rsplit("/", 2)[-2] for name in names}
-    if len(names) > files_a_day * len(days) + 4:
-        stores.lake.compact("events")
+def tidy(stores: Stores) -> None:
+    """Join small files where they have become many, and put news of the state's tables among the rest."""
+    stores.lake.join("events")
+    settle(stores)
 
 
 def sweep(stores: Stores) -> None:

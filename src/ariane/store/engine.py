@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from ariane.store.columns import DERIVED, schema_of
 from ariane.store.lake import Lake
+from ariane.store.layers import latest, layered
 
 _SQL_TYPES = {
     pa.string(): "VARCHAR",
@@ -82,22 +83,31 @@ class DuckEngine:
         return tuple(sorted(self._seen.items()))
 
     def _show(self, name: str) -> None:
-        """Name the table's rows; an absent table is an empty one of the right shape."""
+        """Name the table's rows; an absent table is an empty one of the right shape. Of one kept in layers, the rows
+        that hold now."""
         files = frozenset(self.lake.files(name))
         if not files:
             columns = ", ".join(
                 f'CAST(NULL AS {_SQL_TYPES[field.type]}) AS "{field.name}"' for field in schema_of(name)
             )
             self._name(name, f"SELECT {columns} WHERE false")
-        elif self.lake.n_rows(name) > self.resident_rows:
-            self._name(name, f"SELECT * FROM {self._reading(name, files)}")
-        elif name in self._held and files > self._held[name]:
-            new = self._reading(name, files - self._held[name])
-            self._execute(f'INSERT INTO "{_resident(name)}" BY NAME FROM {new}')
-            self._held[name] = files
-        elif files != self._held.get(name):
-            self._execute(f'CREATE OR REPLACE TABLE "{_resident(name)}" AS FROM {self._reading(name, files)}')
-            self._name(name, f'SELECT * FROM "{_resident(name)}"', files)
+        elif layered(name, self.lake.schema(name).names):
+            self._name_files(name, f"layers_of_{name}", files)
+            self._execute(f'CREATE OR REPLACE VIEW "{name}" AS {latest(name, f"layers_of_{name}")}')
+        else:
+            self._name_files(name, name, files)
+
+    def _name_files(self, name: str, shown: str, files: frozenset[str]) -> None:
+        """Name the rows of a table's files `shown`, held in memory or read at each question."""
+        if self.lake.n_rows(name) > self.resident_rows:
+            self._name(shown, f"SELECT * FROM {self._reading(name, files)}")
+        elif shown in self._held and files > self._held[shown]:
+            new = self._reading(name, files - self._held[shown])
+            self._execute(f'INSERT INTO "{_resident(shown)}" BY NAME FROM {new}')
+            self._held[shown] = files
+        elif files != self._held.get(shown):
+            self._execute(f'CREATE OR REPLACE TABLE "{_resident(shown)}" AS FROM {self._reading(name, files)}')
+            self._name(shown, f'SELECT * FROM "{_resident(shown)}"', files)
 
     def _reading(self, name: str, files: frozenset[str]) -> str:
         """What reads these files. DuckDB opens those of this machine; others come through Arrow, filters and all."""
@@ -181,6 +191,9 @@ class SparkEngine:
         for name in {"events", *DERIVED, *self.lake.names()}:
             if self.lake.files(name):
                 frame = self.session.read.format("delta").load(self.lake.place.address(name))
+                if layered(name, frame.columns):
+                    frame.createOrReplaceTempView(f"layers_of_{name}")
+                    frame = self.session.sql(latest(name, f"layers_of_{name}"))
             else:
                 frame = self.session.sql(_nothing(name))  # a data frame without rows cannot be sent
             frame.createOrReplaceTempView(name)

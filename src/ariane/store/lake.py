@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 from deltalake import (
+    ColumnProperties,
     CommitProperties,
     DeltaTable,
     PostCommitHookProperties,
@@ -27,10 +28,22 @@ from deltalake import (
 from deltalake.exceptions import DeltaError, SchemaMismatchError, TableNotFoundError
 
 from ariane.errors import NotFound, Transient
+from ariane.store.columns import schema_of
+from ariane.store.layers import LAYER, NEWS, layered, news_rows, now, settled_rows
 from ariane.store.place import Place
 from ariane.store.securing import mend, secure
 
-WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+_DIFFERENT = ColumnProperties(dictionary_enabled=False)
+WRITER = WriterProperties(
+    compression="ZSTD",
+    compression_level=1,
+    # Values that differ from row to row fill a dictionary only to give it up.
+    column_properties=dict.fromkeys(
+        ("event_id", "message_id", "log_offset", "occurred_us", "received_us", "subject_key", "key", "value"),
+        _DIFFERENT,
+    ),
+)
+TIERS, FAN_IN = (1 << 20, 16 << 20, 128 << 20), 12
 QUIET = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 REWRITING, READY, SECURED = ".rewriting", "ready", ".secured"
 
@@ -77,10 +90,47 @@ class Lake:
         """Put rows in the place of everything the table held, in one commit."""
         self._write(name, rows, "overwrite", (), progress)
 
+    def put(
+        self, name: str, rows: pa.Table, gone: pa.Table, *, version: int, progress: Mapping[str, int] | None = None
+    ) -> None:
+        """Put rows in the place of those of the same key (see layers), and take away those of the keys in `gone`; costs
+        what is given, not what the table holds. `version` must grow from call to call. A table that was not kept so is
+        replaced."""
+        known = self._known(name)
+        if known is not None and layered(name, _columns(known)):
+            self._write(name, news_rows(name, rows, gone, version), "append", (LAYER,), progress)
+        else:
+            self.drop(name)
+            self._write(name, settled_rows(rows, version), "append", (LAYER,), progress)
+
+    def settle(self, name: str, *, share: float = 0.25, least: int = 50_000, files: int = 32) -> None:
+        """Put the news of a table among the rest when they are more than `share` of it and `least` rows; join their
+        files when they are more than `files`. A row is so written about 1 / `share` times as often as it changes."""
+        known = self._known(name)
+        if known is None or not layered(name, _columns(known)):
+            return
+        actions = pa.table(known.get_add_actions(flatten=True))
+        marks, counts = (actions.column(column).to_pylist() for column in (f"partition.{LAYER}", "num_records"))
+        news = [n or 0 for mark, n in zip(marks, counts, strict=True) if mark == NEWS]
+        if sum(news) >= max(least, share * (sum(n or 0 for n in counts) - sum(news))):
+            rows = now(name, self._dataset(name)).to_arrow_reader(100_000)
+            self._write(name, rows, "overwrite", (LAYER,), None)
+        elif len(news) > files:
+            with self._writing(name):
+                known.optimize.compact(partition_filters=[(LAYER, "=", NEWS)], writer_properties=WRITER)
+
+    def _dataset(self, name: str) -> pads.Dataset:
+        table = self.table(name)
+        return (
+            table.to_pyarrow_dataset()
+            if self.is_local
+            else table.to_pyarrow_dataset(filesystem=self.place.system(name))
+        )
+
     def _write(
         self,
         name: str,
-        rows: pa.Table,
+        rows: pa.Table | pa.RecordBatchReader,
         mode: Literal["append", "overwrite"],
         partition_by: Sequence[str],
         progress: Mapping[str, int] | None,
@@ -94,14 +144,15 @@ class Lake:
             "writer_properties": WRITER,
         }
         with self._writing(name):
-            write_deltalake(self.place.address(name), rows, mode=mode, **options)
+            # The table as it is held is not read again from its beginning.
+            write_deltalake(self._known(name) or self.place.address(name), rows, mode=mode, **options)
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[None]:
         """What the disk or the store refuses is a matter of waiting; the writer says so in words of its own kind."""
         try:
             yield
-        except (SchemaMismatchError, TableNotFoundError):
+        except SchemaMismatchError:
             raise
         except (OSError, DeltaError) as error:
             raise Transient(
@@ -171,6 +222,8 @@ class Lake:
 
     def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """A small table, whole."""
+        if layered(name, _columns(self.table(name))):
+            return now(name, self._dataset(name)).to_arrow_table().select(list(columns or schema_of(name).names))
         table, wanted = self.table(name), list(columns) if columns else None
         if self.is_local:
             return table.to_pyarrow_table(columns=wanted)
@@ -180,6 +233,34 @@ class Lake:
         """Join small files into larger ones; how many were replaced."""
         with self._writing(name):
             return int(self.table(name).optimize.compact(target_size=target_bytes)["numFilesRemoved"])
+
+    def join(self, name: str, *, tiers: Sequence[int] = TIERS, most: int = FAN_IN) -> int:
+        """Join the files of each folder that has more than `most` below a size, for the smallest such size among
+        `tiers` (bytes); how many were joined.
+
+        Files that were joined are of the next size and wait for others of theirs, so a row is rewritten about once a
+        size and not each time a small file comes.
+        """
+        table, joined = self._known(name), 0
+        if table is None:
+            return 0
+        actions = pa.table(table.get_add_actions(flatten=True))
+        keys = [column for column in actions.column_names if column.startswith("partition.")]
+        folders: dict[tuple[Any, ...], list[int]] = {}
+        for row in actions.select(["size_bytes", *keys]).to_pylist():
+            folders.setdefault(tuple(row[key] for key in keys), []).append(row["size_bytes"])
+        for folder, sizes in folders.items():
+            small = [tier for tier in tiers if sum(size < tier for size in sizes) > most]
+            if small:
+                here = [
+                    (key.removeprefix("partition."), "=", str(mark)) for key, mark in zip(keys, folder, strict=True)
+                ]
+                with self._writing(name):
+                    found = table.optimize.compact(
+                        partition_filters=here or None, target_size=small[0], writer_properties=WRITER
+                    )
+                joined += int(found["numFilesRemoved"])
+        return joined
 
     def sweep(self, name: str, *, grace_s: float = 300.0) -> int:
         """Remove files no version needs since `grace_s`; how many. A question asked before goes on reading until then.
@@ -305,6 +386,10 @@ class Lake:
         return sum(n or 0 for n in pa.table(known.get_add_actions(flatten=True)).column(column).to_pylist())
 
 
+def _columns(table: DeltaTable) -> list[str]:
+    return [field.name for field in table.schema().fields]
+
+
 def _inside(file: str, root: Place) -> str:
     """A file's path inside its table."""
     return file.removeprefix("file://").removeprefix(root.root).lstrip("/")
@@ -313,5 +398,5 @@ def _inside(file: str, root: Place) -> str:
 def _plain(error: Exception) -> str:
     """The writer's error in one line, without its colours; what the disk said is at its end."""
     text = " ".join(re.sub(r"\x1b\[[0-9;]*m|↳", " ", str(error)).split()).rstrip(".")
-    said = re.search(r"([A-Z][^:]*) \(os error (\d+)\)", text)
+    said = re.search(r'([A-Z][^:"]*)(?: \(os error|" })', text)
     return said[1].lower() if said else text[:300]

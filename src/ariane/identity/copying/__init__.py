@@ -1,7 +1,9 @@
-"""What the lake's writer needs of identity beside its rows: whose an event is, with the strength that decides it."""
+"""What the lake's writer needs of identity: whose an event is, with the strength that decides it, and what changed
+among persons since a version."""
 
 from __future__ import annotations
 
+from ariane.identity.exporting import News, news, version_of
 from ariane.identity.identifying import Named, named_in
 
-__all__ = ["Named", "named_in"]
+__all__ = ["Named", "News", "named_in", "news", "version_of"]

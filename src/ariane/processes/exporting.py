@@ -1,0 +1,61 @@
+"""The state's tables as the lake keeps them beside the events: each commit holds what changed since the last one.
+
+What changed is found by the version the state gives every change, so an export costs what changed, however many persons
+there are. Consents are given per person: whoever gained or lost an identifier has all of theirs given again.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from ariane.consent import tables as consent_tables
+from ariane.consent.copying import spoken_since, standing_of
+from ariane.identity import tables as identity_tables
+from ariane.identity.copying import news, version_of
+from ariane.processes.stream import CONSUMER
+from ariane.store import Stores
+
+TABLES = ("persons", "consents", "edges", "identifiers")
+"""In the order they are written: the last one's progress says that all are there."""
+
+STATE, VERSION = "state", "version"
+NOTHING = pa.table({})
+
+
+def export(stores: Stores) -> bool:
+    """Bring the lake's copies level with the state if it has moved since; whether it had."""
+    written = {name: stores.lake.progress(name, VERSION) for name in TABLES}
+    with stores.state.read() as conn:
+        read_to = sum(stores.state.offsets(conn, CONSUMER).values())
+        if read_to == stores.lake.progress("identifiers", STATE) and stores.lake.exists("identifiers"):
+            return False
+        version, since = version_of(conn), min(written.values())
+        rows, gone = _changed(conn, since) if since else (identity_tables(conn) | consent_tables(conn), {})
+    for name in TABLES:
+        new, old = rows[name], gone.get(name, NOTHING)
+        if since and written[name] == version:
+            # Written before: the state has only read on, or an export was cut short here.
+            if name != TABLES[-1]:
+                continue
+            new, old = new.slice(0, 0), NOTHING
+        elif not since:
+            stores.lake.drop(name)
+        stores.lake.put(name, new, old, version=version, progress={STATE: read_to, VERSION: version})
+    return True
+
+
+def _changed(conn: sa.Connection, since: int) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:
+    """The rows of each table that are new since a version, and the keys that have none any more."""
+    changed = news(conn, since)
+    persons = changed.regrouped | spoken_since(conn, since)
+    said = standing_of(conn, persons)
+    silent = persons.difference(said.column("person_id").to_pylist())
+    gone = changed.gone | {"consents": pa.table({"person_id": pa.array(sorted(silent), pa.string())})}
+    return changed.rows | {"consents": said}, gone
+
+
+def settle(stores: Stores) -> None:
+    """Put what gathered as news among the rest, where it has become much."""
+    for name in TABLES:
+        stores.lake.settle(name)
