@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from ariane import ingest
-from ariane.errors import InputError
+from ariane.errors import InputError, NotFound
 from ariane.model import Event
-from ariane.store.ports import Log
+from ariane.store.ports import Log, Record
 
 BACK_BYTES = 96 * 1024
 FORWARD_BYTES = 1024 * 1024
@@ -22,6 +22,8 @@ class Arrival(msgspec.Struct, frozen=True):
     name: str
     event: Event | None
     refused: str
+    partition: str = ""
+    offset: int = -1
 
 
 class Reason(msgspec.Struct, frozen=True, rename="camel"):
@@ -37,8 +39,8 @@ class Reason(msgspec.Struct, frozen=True, rename="camel"):
 _reason = msgspec.json.Decoder(Reason)
 
 
-def arrival(payload: bytes) -> Arrival:
-    """Read one record, whatever it holds.
+def arrival(payload: bytes, partition: str = "", offset: int = -1) -> Arrival:
+    """Read one record, whatever it holds, from this place of the log.
 
     >>> arrival(b'{"source":"web","messageId":"1","type":"track","receivedUs":5,"invalid":"No event name."}').refused
     'No event name.'
@@ -46,13 +48,38 @@ def arrival(payload: bytes) -> Arrival:
     try:
         told = _reason.decode(payload)
     except msgspec.DecodeError as error:
-        return Arrival(0, "", "", None, str(error))
+        return Arrival(0, "", "", None, str(error), partition, offset)
     name = told.event or told.type
     try:
         event = ingest.read(payload)
     except (InputError, msgspec.DecodeError) as error:
-        return Arrival(told.received_us, told.source, name, None, told.invalid or str(error))
-    return Arrival(told.received_us, told.source, event.name or name, event, told.invalid or "")
+        return Arrival(told.received_us, told.source, name, None, told.invalid or str(error), partition, offset)
+    return Arrival(told.received_us, told.source, event.name or name, event, told.invalid or "", partition, offset)
+
+
+def _of(record: Record, partition: str) -> Arrival:
+    return arrival(record.payload, partition, record.offset)
+
+
+def _is_erased(record: Record) -> bool:
+    """Whether only the place of the record is left."""
+    return record.payload[:2] == b"{}"
+
+
+def standing_at(log: Log, place: str) -> bytes:
+    """The record at a place written `partition:offset`. NotFound when none stands there."""
+    partition, _, offset = place.rpartition(":")
+    if partition in log.partitions() and offset.isdecimal() and len(offset) < 19:
+        at = int(offset)
+        if log.start(partition) <= at < log.end(partition):
+            read = log.read(partition, at, 1).records
+            if read and read[0].offset == at and not _is_erased(read[0]):
+                return read[0].payload
+    raise NotFound(
+        f"No event stands at '{place[:80]}' of the log.",
+        allowed="partition:offset, such as web-0:4096",
+        next_step="The log keeps events for a while (log_retention_days); the lake holds them all.",
+    )
 
 
 class Tail:
@@ -62,13 +89,13 @@ class Tail:
         self.log = log
         self.at = {partition: log.end(partition) for partition in log.partitions()}
 
-    def recent(self, most: int) -> list[Arrival]:
-        """The last records there are, newest first."""
+    def recent(self, most: int, back_bytes: int = BACK_BYTES) -> list[Arrival]:
+        """The last records there are, newest first; of each partition no more than the last `back_bytes`."""
         found: list[Arrival] = []
         for partition, end in self.at.items():
-            begin = max(self.log.start(partition), end - BACK_BYTES)
-            batch = self.log.read(partition, begin, BACK_BYTES)
-            found += [arrival(record.payload) for record in batch.records[-most:]]
+            begin = max(self.log.start(partition), end - back_bytes)
+            batch = self.log.read(partition, begin, back_bytes)
+            found += [_of(record, partition) for record in batch.records[-most:] if not _is_erased(record)]
         return sorted(found, key=lambda one: one.received_us, reverse=True)[:most]
 
     def fresh(self, most: int) -> tuple[list[Arrival], int]:
@@ -79,5 +106,5 @@ class Tail:
             batch = self.log.read(partition, self.at.get(partition, 0), FORWARD_BYTES)
             self.at[partition] = batch.next_offset
             total += len(batch.records)
-            found += [arrival(record.payload) for record in batch.records[-most:]]
+            found += [_of(record, partition) for record in batch.records[-most:] if not _is_erased(record)]
         return sorted(found, key=lambda one: one.received_us)[-most:], total

@@ -26,7 +26,8 @@ FOLDER = ".refused"
 KEPT = 500
 PER_S = 20
 BEGINNING = 240
-_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?|-?\d[\d.eE+-]*|(?<==)[^&\s"]+')
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?|[^\s{}\[\]",:…]+')
+_FIELD = re.compile(r"([\w.%\[\]-]{1,40})=[^&]*|[^&=]+")
 _NAME = re.compile(r"[\w.$ -]{0,40}")
 _OPEN = re.compile(r'"[^"]*$')
 
@@ -121,7 +122,9 @@ def outline(body: bytes) -> str:
     'event=…&email=…'
     """
     text = body[:BEGINNING].decode("utf-8", "replace").replace("\ufffd", "·")
-    if not text.lstrip().startswith(("{", "[")) and "=" not in text:
+    if not text.lstrip().startswith(("{", "[")):
+        if "=" in text:
+            return _FIELD.sub(lambda found: f"{found[1]}=…" if found[1] else "…", text)
         return f"({len(body):,} bytes that are no JSON)" if text.strip() else ""
     text = _OPEN.sub("…", text) if text.count('"') % 2 else text
     return " ".join(_TEXT.sub(_hidden, text).split())
