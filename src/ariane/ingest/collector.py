@@ -27,6 +27,7 @@ from ariane.ingest.answers import (
     Reply,
     found,
     other_method,
+    pixel,
     preflight,
     refusal,
     unknown_path,
@@ -58,6 +59,7 @@ BEHIND_RETRY_S = 10
 
 _PLAIN = (("content-type", "text/plain; version=0.0.4; charset=utf-8"), FRESH)
 _STATUS = (JSON, FRESH)
+_ELSEWHERE = frozenset({"metrics", "hook"})
 _SUCCESS_HEADERS = [JSON, ANYWHERE[0]]
 
 
@@ -88,12 +90,7 @@ class Collector:
         if route is not None:
             return await self.take(route, request) if method == "POST" else other_method("POST")
         if path in routes.PIXELS and method in ("GET", "HEAD"):
-            keys = self.keys.now()
-            return await self._kept(
-                receive_pixel(path, request.headers, keys, _now_us(), request.query),
-                len(request.query),
-                time.perf_counter(),
-            )
+            return await self._seen(request)
         return await self._told(request)
 
     async def take(self, route: Route, request: Request) -> Reply:
@@ -102,51 +99,59 @@ class Collector:
         sink, keys = self.sink, self.keys.now()
         length = length_of(request.headers)
         size = length if 0 <= length < keys.max_body_bytes else keys.max_body_bytes
+        body: bytes | None = b""
         try:
-            self._hold_back(keys)
+            if keys.max_lag_bytes:
+                self._hold_back(keys)
             sink.hold(size)
         except Transient as error:
             return self._refused(await _drained(request, error))
         try:
-            body = await request.body(keys.max_body_bytes)
+            body = await request.body(length, keys.max_body_bytes)
             if body is None:
                 received = Received(refusal(too_large(keys.max_body_bytes)))
-            elif route.kind == "metrics":
-                self._count(body)
-                return SUCCESS
+            elif route.kind in _ELSEWHERE or len(body) > INLINE_BYTES:
+                received = await self._received_elsewhere(route, request, body, keys)
             else:
-                received = await self._received(route, request, body, keys)
-            reply = await self._kept(received, len(body or b""), began)
-            if reply.status >= 400:
-                self._note(request, reply, body or b"", max(length, 0))
-            return reply
-        except CutShort as error:
-            return self._refused(refusal(error))
+                received = receive(route, request.headers, body, keys, time.time_ns() // 1000, request.query)
+            reply, payloads = received.reply, received.payloads
+            if reply.status == 200:
+                if payloads:
+                    await sink.put(payloads)
+                seconds = time.perf_counter() - began
+                sink.metrics.accepted(len(payloads), len(body or b""), received.n_invalid, seconds)
+                return reply
+        except (CutShort, Transient) as error:
+            reply = refusal(error)
         finally:
             sink.release(size)
+        self._note(request, reply, body or b"", max(length, 0))
+        return self._refused(reply)
 
-    async def _received(self, route: Route, request: Request, body: bytes, keys: Keys) -> Received:
-        now_us = _now_us()
+    async def _received_elsewhere(self, route: Route, request: Request, body: bytes, keys: Keys) -> Received:
+        """What would keep others waiting: large bodies, and hooks, whose reader is loaded with the first."""
+        if route.kind == "metrics":
+            self._count(body)
+            return Received(SUCCESS)
+        given = (request.headers, body, keys, _now_us(), request.query)
         if route.kind == "hook":
-            # In a thread whatever its size: what reads it is loaded with the first.
-            given = (request.path, request.headers, body, keys, now_us, request.query)
-            return await asyncio.to_thread(receive_hook, *given)
-        if len(body) <= INLINE_BYTES:
-            return receive(route, request.headers, body, keys, now_us, request.query)
-        return await asyncio.to_thread(receive, route, request.headers, body, keys, now_us, request.query)
+            return await asyncio.to_thread(receive_hook, request.path, *given)
+        return await asyncio.to_thread(receive, route, *given)
 
-    async def _kept(self, received: Received, n_bytes: int, began: float) -> Reply:
-        """The reply, once what was received is on disk."""
-        reply, payloads = received.reply, received.payloads
-        if reply.status != 200:
-            return self._refused(reply)
-        if payloads:
+    async def _seen(self, request: Request) -> Reply:
+        """The reply to an image's address."""
+        began = time.perf_counter()
+        received = receive_pixel(request.path, request.headers, self.keys.now(), _now_us(), request.query)
+        if received.payloads:
             try:
-                await self.sink.put(payloads)
+                await self.sink.put(received.payloads)
             except Transient as error:
-                return self._refused(refusal(error))
-        self.sink.metrics.accepted(len(payloads), n_bytes, received.n_invalid, time.perf_counter() - began)
-        return reply
+                return self._refused(pixel(refusal(error)))
+        if received.reply.status != 200:
+            return self._refused(received.reply)
+        n, seconds = len(received.payloads), time.perf_counter() - began
+        self.sink.metrics.accepted(n, len(request.query), received.n_invalid, seconds)
+        return received.reply
 
     def _refused(self, reply: Reply) -> Reply:
         try:
@@ -169,8 +174,6 @@ class Collector:
 
     def _hold_back(self, keys: Keys) -> None:
         """Busy while the log's consumers are further behind than the settings allow."""
-        if not keys.max_lag_bytes:
-            return
         now = time.monotonic()
         if now >= self._look_at:
             self._look_at = now + LOOK_S
@@ -320,7 +323,7 @@ def create_asgi() -> Callable[[Message, Receive, Send], Awaitable[None]]:
 async def _drained(request: Request, error: Transient) -> Reply:
     """The refusal of a request whose body is not kept, once it has been sent: before, nobody would read the answer."""
     try:
-        await request.body(0)
+        await request.body(-1, 0)
     except CutShort:
         pass
     return refusal(error)

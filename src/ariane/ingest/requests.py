@@ -36,8 +36,9 @@ class Request(Protocol):
     host: str
     headers: Headers
 
-    async def body(self, allowed: int) -> bytes | None:
-        """The whole body, or None when it is larger than allowed. Raises CutShort."""
+    async def body(self, length: int, allowed: int) -> bytes | None:
+        """The whole body, announced as so many bytes (-1: not), or None when it is larger than allowed. Raises
+        CutShort."""
         ...
 
 
@@ -58,10 +59,10 @@ class RsgiRequest:
         self.headers: Headers = scope.headers
         self._protocol = protocol
 
-    async def body(self, allowed: int) -> bytes | None:
+    async def body(self, length: int, allowed: int) -> bytes | None:
         """The whole body, or None when it is larger than allowed; nothing is kept of it then."""
         try:
-            if 0 <= length_of(self.headers) <= min(allowed, WHOLE_BYTES):
+            if 0 <= length <= WHOLE_BYTES and length <= allowed:
                 whole: bytes = await self._protocol()
                 return whole
             return await _read(self._protocol, allowed)
@@ -78,7 +79,7 @@ class AsgiRequest:
         self.headers: Headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         self._receive = receive
 
-    async def body(self, allowed: int) -> bytes | None:
+    async def body(self, length: int, allowed: int) -> bytes | None:
         return await _read(self._chunks(), allowed)
 
     async def _chunks(self) -> AsyncIterator[bytes]:

@@ -207,7 +207,7 @@ def deliver(path: Path) -> None:
 def collector(path: Path) -> None:
     """The front door: ingest on its own path, everything else passed to the console."""
     from granian import Granian
-    from granian.constants import Interfaces
+    from granian.constants import Interfaces, RuntimeModes
     from granian.log import LogLevels
 
     chosen = settings.load(path)
@@ -218,6 +218,7 @@ def collector(path: Path) -> None:
         port=int(os.environ.get("ARIANE_BIND_PORT", chosen.port)),
         interface=Interfaces.RSGI,
         workers=chosen.collector_workers,
+        runtime_mode=RuntimeModes.st,  # a tenth less work an event than its own pool of threads
         log_level=LogLevels.error,
         websockets=False,
         respawn_failed_workers=True,
