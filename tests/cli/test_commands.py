@@ -146,6 +146,8 @@ def test_who_refuses_to_be_measured_is_counted_and_in_no_row(town: Path) -> None
         (("attribute", "--model", "lats"), 1, "last"),
         (("funnel", "pais"), 1, "pays"),
         (("import", "starbuks", "."), 1, "starbucks"),
+        (("import", "csv"), 2, "What is to be read"),
+        (("bridge", "mqtt", "nowhere:0", "--topic", "a/#"), 1, "no address"),
         (("journey", "--since", "yesterday"), 1, "ISO 8601"),
     ],
     ids=lambda value: " ".join(value)[:24] if isinstance(value, tuple) else None,
@@ -154,6 +156,16 @@ def test_what_is_wrong_is_said(town: Path, words: tuple[str, ...], code: int, sa
     ran = Ran(*words, workspace=town)
     assert ran.code == code, ran.err
     assert said in ran.err and "Traceback" not in ran.err
+
+
+def test_every_kind_of_import_is_listed_and_rehearsed(tmp_path: Path) -> None:
+    listed = Ran("import", "--json").document
+    assert {"csv", "xes", "access-log", "google-store"} <= {one["kind"] for one in listed}
+    assert "Process" in Ran("import").out or "process log" in Ran("import").out
+    log = '192.0.2.1 - - [01/Mar/2026:10:00:00 +0000] "GET /shop HTTP/1.1" 200 5 "-" "Firefox/140.0"'
+    (tmp_path / "access.log").write_text(log)
+    said = Ran("import", "access-log", str(tmp_path / "access.log"), "--dry-run").out
+    assert "page /shop" in said and "cookie:" in said and "Nothing was written." in said and "192.0.2.1" not in said
 
 
 def test_a_failure_is_a_document_too(town: Path) -> None:
