@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from ariane.errors import InputError
 from ariane.model import Purpose
 from ariane.opened import Extent, Instant, Opened, iso, to_us
+from ariane.planning import Plans
 from ariane.relations import NAMES, relation
 from ariane.result import Noted, Result, told
 from ariane.rooms import Attribution, Decided, Journeys, Measure, Persons, Predict, Segments, Voice
@@ -51,6 +52,10 @@ class Workspace(Opened):
     @property
     def attribution(self) -> Attribution:
         return Attribution(self)
+
+    @property
+    def plan(self) -> Plans:
+        return Plans(self)
 
     @property
     def segments(self) -> Segments:

@@ -18,10 +18,11 @@ from ariane.consent import permit
 from ariane.ingest.plan import freeze, plan_of, planned, write_schema
 from ariane.ingest.receive import receive
 from ariane.model import HOUR
-from ariane.processes import columnar, erase, held, rebuild, replay, sifting
+from ariane.processes import columnar, erase, rebuild
 from ariane.processes import stream as streaming
+from ariane.processes.quarantine import held, replay, warned
 from ariane.store import DuckEngine, Lake, Stores
-from tests.processes.living import KEYS, NOW_US, answers, process, rounded, workspace
+from tests.processes.living import KEYS, answers, process, rounded, workspace
 from tests.processes.test_erase import files_with
 
 ORDERS = planned("Order Completed")
@@ -56,9 +57,15 @@ def bad(number: int) -> bytes:
 MIXED = [good(n) for n in range(20)] + [bad(n) for n in range(20, 40)]
 
 
+def received(stores: Stores) -> int:
+    """An instant after the plan was frozen last, and before it can be frozen again."""
+    return plan_of(stores.path).latest_us() + 1
+
+
 def send(
-    stores: Stores, events: Sequence[bytes], at_us: int = NOW_US, partition: str = "web-0", batch: int = 100
+    stores: Stores, events: Sequence[bytes], at_us: int | None = None, partition: str = "web-0", batch: int = 100
 ) -> None:
+    at_us = received(stores) if at_us is None else at_us
     with stores.log.writer(partition) as writer:
         for place in range(0, len(events), batch):
             body = b'{"writeKey":"wk_test","batch":[' + b",".join(events[place : place + batch]) + b"]}"
@@ -90,10 +97,10 @@ def in_quarantine(stores: Stores) -> list[str]:
 def said(stores: Stores) -> dict[str, Any]:
     """What a workspace says, quarantine and warnings included."""
     with stores.state.read() as conn:
-        warned = sorted(tuple(row) for row in conn.execute(sifting.plan_warnings.select()))
+        kept = warned(conn)
     apart = [{k: v for k, v in row.items() if not k.startswith("log_")} for row in rows(stores, "quarantine")]
     return answers(stores) | {
-        "warned": warned,
+        "warned": kept,
         "quarantine": sorted(str(rounded(row)) for row in apart),
         "held": in_quarantine(stores),
     }
@@ -116,7 +123,7 @@ def test_what_breaks_the_plan_is_held_with_its_reasons_and_joins_nobody(tmp_path
     assert msgspec.json.decode(by_id["o-21"]["reasons"]) == [
         "properties.order_id is missing", "properties.revenue is not of type number",
     ]  # fmt: skip
-    assert by_id["o-20"]["source"] == "default" and by_id["o-20"]["received_us"] == NOW_US
+    assert by_id["o-20"]["source"] == "default" and by_id["o-20"]["received_us"] == received(stores)
     assert b'"revenue":"dear"' in by_id["o-20"]["record"].encode()
     assert not [row for row in rows(stores, "identifiers") if row["value"] == "only-here"]
     stores.close()
@@ -129,7 +136,7 @@ def test_a_warning_is_counted_and_the_event_kept(tmp_path: Path) -> None:
     process(stores)
     assert ids(stores) == message_ids(range(40)) and not stores.lake.exists("quarantine")
     with stores.state.read() as conn:
-        counted = {row.reason: row.n for row in conn.execute(sifting.plan_warnings.select())}
+        counted = {one.reason: one.n for one in warned(conn)}
     assert counted == {"properties.order_id is missing": 10, "properties.revenue is not of type number": 20}
     live = said(stores)
     rebuild(stores)
@@ -170,22 +177,22 @@ def test_a_refusal_is_heard_from_quarantine(tmp_path: Path) -> None:
     stores.close()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_any_order_repeats_and_rebuilds_give_the_same(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
-    straight = planned_workspace(tmp_path / "straight")
+    straight, stores = planned_workspace(tmp_path / "straight"), planned_workspace(tmp_path / "ws")
+    at_us = max(received(straight), received(stores))
     # A copy that breaks the plan never stands in the way of one that keeps to it.
     both = [order(n, order_id="ok", revenue=1) for n in range(30, 34)] + [order(n, revenue="no") for n in range(30, 34)]
     events = [*MIXED[:30], *both]
-    send(straight, events)
+    send(straight, events, at_us)
     process(straight)
     expected = said(straight)
     assert expected["held"] == message_ids(range(20, 30))
-    stores = planned_workspace(tmp_path / "ws")
     several = events + rng.sample(events, 10)
     rng.shuffle(several)
     for part in range(3):
-        send(stores, several[part::3], partition=f"web-{part % 2}", batch=rng.randint(1, 9))
+        send(stores, several[part::3], at_us, partition=f"web-{part % 2}", batch=rng.randint(1, 9))
         process(stores)
     found = said(stores)
     for name in ("events", "identifiers", "persons", "edges", "held", "map"):

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "attribute": ("attribute", "Which channel opens, feeds and closes."),
     "segment": ("segment", "Count or list the persons a rule names."),
     "score": ("score", "Expected purchases and the chance a person is still active."),
+    "plan": ("plan", "What events should look like, what breaks it, what looks personal."),
     "decide": ("decide", "The next best action for a person, within consent."),
     "rebuild": ("rebuild", "Delete everything derived and derive it again."),
     "erase": ("erase", "Erase a person from log, lake and state."),

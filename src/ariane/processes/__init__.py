@@ -7,7 +7,7 @@ Each consumer commits its effects and its offset together, so it can be killed a
 >>> from pathlib import Path
 >>> from ariane import settings
 >>> from ariane.errors import Conflict
->>> from ariane.processes import Serving, catch_up, consuming, erase, held, lag, rebuild, replay, serve, settle
+>>> from ariane.processes import Serving, catch_up, consuming, erase, lag, rebuild, serve, settle
 >>> from ariane.store import Stores
 >>> folder = Path(tempfile.mkdtemp()) / "shop"
 >>> created = settings.create(folder)
@@ -18,8 +18,6 @@ Each consumer commits its effects and its offset together, so it can be killed a
 Lag(stream=0, lake=0)
 >>> rebuild(stores); erase(stores, [42])
 Erasure(n_events=0, n_identifiers=1)
->>> replay(stores)
-Replayed(n_released=0, n_held=0)
 >>> Serving(folder, "127.0.0.1", 8600).address
 'http://127.0.0.1:8600'
 >>> with stores.only("supervisor"):
@@ -35,16 +33,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ariane.face import face
+from ariane.processes import stored as _stored  # noqa: F401  declared before any state is created
 
 if TYPE_CHECKING:
     from ariane.processes.erasing import erase
     from ariane.processes.levelling import catch_up, lag, settle
-    from ariane.processes.quarantining import held, replay
     from ariane.processes.rebuilding import rebuild
     from ariane.processes.serving import Serving, serve
     from ariane.processes.supervisor import consuming
 
-__all__ = ["Serving", "catch_up", "consuming", "erase", "held", "lag", "rebuild", "replay", "serve", "settle"]
+__all__ = ["Serving", "catch_up", "consuming", "erase", "lag", "rebuild", "serve", "settle"]
 
 __getattr__ = face(
     __name__,
@@ -53,10 +51,8 @@ __getattr__ = face(
         "catch_up": "levelling",
         "consuming": "supervisor",
         "erase": "erasing",
-        "held": "quarantining",
         "lag": "levelling",
         "rebuild": "rebuilding",
-        "replay": "quarantining",
         "serve": "serving",
         "settle": "levelling",
     },

@@ -20,7 +20,8 @@ from ariane.ingest import read
 from ariane.ingest.plan import Plan, plan_of, planned
 from ariane.model import Event
 from ariane.processes.levelling import Progress, catch_up
-from ariane.processes.sifting import QUARANTINE, REPLAY, quarantined
+from ariane.processes.sifting import QUARANTINE, REPLAY
+from ariane.processes.stored import quarantined
 from ariane.store import DuckEngine, Engine, Stores, schema_of
 
 AT_ONCE = 2_000

@@ -7,46 +7,27 @@ that breaks the plan never stands in the way of one that keeps to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from msgspec import structs
 
 from ariane.identity import Rules, identify
 from ariane.ingest.plan import Plan
 from ariane.model import Event
-from ariane.store import State, Stores, metadata
+from ariane.processes.stored import plan_warnings, quarantined, spoken
+from ariane.store import State, Stores
 
 QUARANTINE = "quarantine"
 """The table of the lake that keeps what was held apart."""
 
+KEPT_BYTES = 16 << 20
+"""How much of the log the state goes on saying what was held apart of, once it is in the lake: for the live view."""
+
 REPLAY = "replay"
 """The partition of what was let out of quarantine: it was judged when it was put there, and is not judged again."""
-
-quarantined = sa.Table(
-    "quarantined",
-    metadata,
-    sa.Column("partition", sa.String, primary_key=True),
-    sa.Column("offset", sa.BigInteger, primary_key=True),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("reasons", sa.Text, nullable=False),
-)
-"""Places in the log that the lake's writer sets apart. Rows it has passed are dropped."""
-
-plan_warnings = sa.Table(
-    "plan_warnings",
-    metadata,
-    sa.Column("source", sa.String, primary_key=True),
-    sa.Column("type", sa.String, primary_key=True),
-    sa.Column("event", sa.String, primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("reason", sa.String, primary_key=True),
-    sa.Column("n", sa.BigInteger, nullable=False),
-    sa.Column("first_us", sa.BigInteger, nullable=False),
-    sa.Column("last_us", sa.BigInteger, nullable=False),
-)
-"""How often each part of the plan was broken by events that were kept. A reason holds nothing of their values."""
 
 Taken = tuple[int, Event]
 
@@ -70,7 +51,7 @@ def sift(
         reasons = msgspec.json.encode(verdict.reasons).decode()
         rows.append({"partition": partition, "offset": offset, "version": verdict.version, "reasons": reasons})
     if rows:
-        passed = stores.lake.progress("events", partition)
+        passed = stores.lake.progress("events", partition) - KEPT_BYTES
         q = quarantined.c
         conn.execute(sa.delete(quarantined).where((q.partition == partition) & (q.offset < passed)))
         State.upsert(conn, quarantined, rows)
@@ -107,38 +88,43 @@ def _lesser(one: sa.ColumnElement[int], other: sa.ColumnElement[int], *, least: 
     return sa.case((one < other if least else one > other, one), else_=other)
 
 
-class Changes(Protocol):
-    """What identity says of a batch, as far as consent asks."""
+class Warned(msgspec.Struct, frozen=True):
+    """One part of the plan that events broke and were kept: how often, from when to when they were received."""
 
-    @property
-    def version(self) -> int: ...
-    @property
-    def subjects(self) -> Sequence[tuple[int, bool] | None]: ...
-    @property
-    def changed(self) -> Mapping[str, tuple[int, ...]]: ...
-    @property
-    def gone(self) -> frozenset[str]: ...
-    def members(self, conn: sa.Connection, keys: Iterable[int]) -> dict[str, tuple[int, ...]]: ...
-
-
-class Heard(msgspec.Struct, frozen=True):
-    """What identity said of a batch, with the subjects of the events held apart after those of the others: what they
-    say about consent is heard all the same. A plan never delays a refusal."""
-
+    name: str
+    source: str
     version: int
-    subjects: Sequence[tuple[int, bool] | None]
-    changed: Mapping[str, tuple[int, ...]]
-    gone: frozenset[str]
-    others: Changes
-
-    def members(self, conn: sa.Connection, keys: Iterable[int]) -> dict[str, tuple[int, ...]]:
-        return self.others.members(conn, keys)
+    reason: str
+    n: int
+    first_us: int
+    last_us: int
 
 
-def heard(changes: Changes, held: Sequence[Event], rules: Rules) -> Heard:
-    """See `Heard`."""
-    subjects = [*changes.subjects, *(_subject(event, rules) for event in held)]
-    return Heard(changes.version, subjects, changes.changed, changes.gone, changes)
+def warned(conn: sa.Connection) -> list[Warned]:
+    """What events broke that were kept, the most frequent first."""
+    rows = conn.execute(sa.select(plan_warnings)).fetchall()
+    found = [
+        Warned(row.event if row.type == "track" else row.type, row.source, row.version, row.reason, row.n, *row[-2:])
+        for row in rows
+    ]
+    return sorted(found, key=lambda one: (-one.n, one.name, one.reason, one.source))
+
+
+def heard(conn: sa.Connection, changes: Any, held: Sequence[Event], rules: Rules) -> Any:
+    """What identity said of a batch, made to fit what is said from quarantine: the subjects of the events held apart
+    after those of the others, and identifiers that spoke from there before anyone knew them.
+
+    So what a held event says about consent is heard all the same: a plan never delays a refusal.
+    """
+    subjects = [_subject(event, rules) for event in held]
+    named = {subject[0] for subject in subjects if subject}
+    State.upsert(conn, spoken, [{"subject_key": key} for key in sorted(named)])
+    fresh = getattr(changes, "fresh", ())
+    before = {row[0] for row in State.select_in(conn, sa.select(spoken.c.subject_key), spoken.c.subject_key, fresh)}
+    if before:
+        changed = {**changes.members(conn, before), **changes.changed}
+        changes = structs.replace(changes, fresh=frozenset(fresh) - before, changed=changed)
+    return structs.replace(changes, subjects=(*changes.subjects, *subjects)) if held else changes
 
 
 def _subject(event: Event, rules: Rules) -> tuple[int, bool] | None:

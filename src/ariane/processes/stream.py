@@ -84,7 +84,7 @@ def absorb(
     """What the state keeps of events seen for the first time, and what those held in quarantine say about consent."""
     rules = rules_of(stores.path)
     changes = tie(conn, events, rules)
-    told = heard(changes, held, rules) if held else changes
+    told = heard(conn, changes, held, rules) if held or plan_of(stores.path) else changes
     note_consent(conn, [*events, *held], told, stores.settings.consent_categories)
 
 

@@ -34,6 +34,7 @@ _COLUMNS = (
     "context",
 )
 _SPACE = 16**8
+AT_ONCE = 10_000
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -76,14 +77,7 @@ def observe(
 
     `about` narrows to one kind; `since_us` and `until_us` to what was received from one instant on, before another.
     """
-    events = engine.table("events")
-    events = events.mutate(named=(events.type == "track").ifelse(events.event, ""))
-    if about is not None:
-        events = events.filter((events.type == about.type) & (events.named == about.event))
-    if since_us is not None:
-        events = events.filter(events.received_us >= since_us)
-    if until_us is not None:
-        events = events.filter(events.received_us < until_us)
+    events = _of(engine, about, since_us, until_us)
     counted = events.group_by(["source", "type", "named"]).aggregate(
         n=events.count(), first_us=events.received_us.min(), last_us=events.received_us.max()
     )
@@ -97,6 +91,25 @@ def observe(
         kinds.append(Observed(row["source"], *kind, row["n"], row["first_us"], row["last_us"], profile))
     kinds.sort(key=lambda one: (-one.n, one.source, one.type, one.event))
     return Observation(tuple(kinds), looked_at(chosen), len(chosen))
+
+
+def read_events(engine: Engine, *, about: Planned | None = None, since_us: int | None = None) -> Iterator[Event]:
+    """Every event received since an instant, of one kind or of all, a month after the other."""
+    events = _of(engine, about, since_us, None)
+    for month in engine.run(events.select("event_in").distinct().order_by("event_in")).column(0).to_pylist():
+        for batch in engine.run(events.filter(events.event_in == month).select(*_COLUMNS)).to_batches(AT_ONCE):
+            for row in batch.to_pylist():
+                yield _event(row)
+
+
+def _of(engine: Engine, about: Planned | None, since_us: int | None, until_us: int | None) -> ibis.Table:
+    events = engine.table("events")
+    events = events.mutate(named=(events.type == "track").ifelse(events.event, ""))
+    if about is not None:
+        events = events.filter((events.type == about.type) & (events.named == about.event))
+    if since_us is not None:
+        events = events.filter(events.received_us >= since_us)
+    return events if until_us is None else events.filter(events.received_us < until_us)
 
 
 def _sample(engine: Engine, events: ibis.Table, counts: list[dict[str, Any]], sample: int) -> Iterator[Event]:

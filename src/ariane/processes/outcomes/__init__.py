@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 import sqlalchemy as sa
 
-from ariane.processes.sifting import quarantined
+from ariane.processes.stored import quarantined
 from ariane.processes.stream import duplicates
 
 __all__ = ["Outcome", "outcomes"]
