@@ -171,5 +171,5 @@ def test_a_program_that_read_the_object_store_ends_well(tmp_path: Path, s3_place
         asked = [sys.executable, "-c", "from ariane.cli import main; main()", "sql", "--json", COUNT]
         said = subprocess.run([*asked, "--workspace", stores.path], capture_output=True, text=True)
         assert said.returncode == 0, said.stderr
-            assert json.loads(said.stdout)["rows"][0]["n"] > 0
+        assert json.loads(said.stdout)[0]["n"] > 0
     stores.close()

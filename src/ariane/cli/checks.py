@@ -130,7 +130,7 @@ def _log(stores: Stores) -> Iterator[Check]:
         yield Check(
             f"log {partition}",
             "warning",
-            f"{len(found):,} records lost to damage, {lost:,} bytes, at offset {where}",
+            f"{len(found):,} record{'s' if len(found) > 1 else ''} lost to damage, {lost:,} bytes, at offset {where}",
             "They are skipped, nothing else is lost. Check the disk; ask the source to send again.",
         )
     verdict: Verdict = "warning" if damage else "ok"
