@@ -23,8 +23,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     as `msgspec.Raw` when they are already JSON text. `timestamp`, `original_timestamp` and `sent_at` are whatever was
     sent (ISO 8601 text, or a number of seconds or milliseconds since 1970); `received_us` is ours. `channel` is the
     one configured for the source, kept so that a later change of settings does not rewrite history. `invalid` says
-    why the event is not quite one: it is kept and counted, never dropped. `dialect` is `rudder` when the sender's rule is
-    that an explicit `timestamp` stands as it is (see `reading.happened_us`).
+    why the event is not quite one: it is kept and counted, never dropped. `dialect` is `rudder` when the sender's rule
+    is that an explicit `timestamp` stands as it is (see `reading.happened_us`).
     """
 
     source: str
