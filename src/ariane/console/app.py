@@ -24,7 +24,7 @@ from ariane import api
 from ariane.console import asked as asking
 from ariane.console import render
 from ariane.console.desk import Desk, NotYet
-from ariane.console.views import journeys, live, overview, people, person, planted
+from ariane.console.views import journeys, live, overview, people, person, planted, sources
 from ariane.console.warming import Warming
 from ariane.console.words import N_
 from ariane.errors import ArianeError, NotFound, Transient
@@ -121,6 +121,7 @@ def create_app(workspace_path: Path) -> Starlette:
             *person.routes(),
             *journeys.routes(),
             *live.routes(),
+            *sources.routes(),
             *planted.routes(),
             Route("/favicon.ico", _favicon),
             Mount("/api", routes=api.routes(lambda: desk.workspace)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -134,3 +134,16 @@ def _day(text: str) -> int | None:
         )
     except (ValueError, OverflowError) as error:
         raise InputError(f"'{text}' is not a day.", where="since, until", allowed="days such as 2025-03-31") from error
+
+
+async def form(request: Request, most_bytes: int = 1_000_000) -> dict[str, str]:
+    """The fields of a form that was sent; the last of a repeated name. InputError when it is longer than it may be."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most_bytes:
+            raise InputError("The form is too long.", allowed=f"at most {most_bytes:,} bytes")
+    try:
+        return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=2_000))
+    except ValueError as error:
+        raise InputError(f"The form cannot be read: {error}.") from error

@@ -22,10 +22,11 @@ class Screen(msgspec.Struct, frozen=True):
 OVERVIEW = Screen("/", N_("Overview"), "layout-dashboard", "o")
 PEOPLE = Screen("/people", N_("People"), "users", "p")
 JOURNEYS = Screen("/journeys", N_("Journeys"), "route", "j")
+SOURCES = Screen("/sources", N_("Sources"), "plug", "s")
 LIVE = Screen("/live", N_("Live events"), "activity", "l")
 PLANTED = Screen("/planted", N_("Found vs planted"), "target", "f")
 LANGUAGE_NAMES = {"en": "English", "fr": "Français"}
-SCREENS = (OVERVIEW, PEOPLE, JOURNEYS, LIVE, PLANTED)
+SCREENS = (OVERVIEW, PEOPLE, JOURNEYS, LIVE, SOURCES, PLANTED)
 
 
 class Place(msgspec.Struct, frozen=True):

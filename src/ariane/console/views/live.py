@@ -93,7 +93,7 @@ def show(request: Request) -> Response:
         filtered=filtered,
         clear=asked.link(**dict.fromkeys((*FILTERS, "status", "q"))),
         stream=asked.link("/live/stream", **{key: asked.get(key) for key in (*FILTERS, "status", "q")}),
-        opened=_reproduced(desk, asked, asked.get("open"), _address(request)) if asked.get("open") else None,
+        opened=_reproduced(desk, asked, asked.get("open"), address_of(request)) if asked.get("open") else None,
     )
     return render.page(desk, asked, "live.html", context, title=tongue._("Live events"))
 
@@ -129,7 +129,7 @@ def _choices(desk: Desk, asked: Asked, recent: list[tailing.Arrival]) -> Choices
 def test(request: Request) -> Response:
     desk: Desk = request.app.state.desk
     asked = asking.read(request, desk.settings.language)
-    return render.part(desk, asked, "live_test.html", _reproduced(desk, asked, asked.get("at"), _address(request)))
+    return render.part(desk, asked, "live_test.html", _reproduced(desk, asked, asked.get("at"), address_of(request)))
 
 
 def _reproduced(desk: Desk, asked: Asked, place: str, address: str) -> Reproduced:
@@ -162,12 +162,12 @@ def download_curl(request: Request) -> Response:
 def _download(request: Request, form: str, name: str, media_type: str) -> Response:
     desk: Desk = request.app.state.desk
     asked = asking.read(request, desk.settings.language)
-    text: str = getattr(_reproduced(desk, asked, asked.get("at"), _address(request)), form)
+    text: str = getattr(_reproduced(desk, asked, asked.get("at"), address_of(request)), form)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(text, media_type=f"{media_type}; charset=utf-8", headers=headers)
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
     """Where the browser found us: the collector answers there too."""
     scheme = "https" if request.headers.get("x-forwarded-proto") == "https" else "http"
     host = request.headers.get("host", "")
