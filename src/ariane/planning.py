@@ -55,6 +55,14 @@ class PlannedEvent(msgspec.Struct, frozen=True):
     n_held: int
 
 
+class Broken(msgspec.Struct, frozen=True):
+    """One part of the plan that events broke, and how many did."""
+
+    name: str
+    reason: str
+    n: int
+
+
 class HeldEvent(msgspec.Struct, frozen=True):
     """One event in quarantine, without its content."""
 
@@ -71,7 +79,7 @@ class Quarantine(msgspec.Struct, frozen=True):
     """What is held: how many events, by name and reason, and the newest of them."""
 
     n: int
-    reasons: tuple[tuple[str, str, int], ...]
+    reasons: tuple[Broken, ...]
     events: tuple[HeldEvent, ...]
 
 
@@ -81,7 +89,7 @@ class Checked(msgspec.Struct, frozen=True):
     name: str
     n: int
     n_broken: int
-    reasons: tuple[tuple[str, int], ...]
+    reasons: tuple[Broken, ...]
 
 
 class NoiseDay(msgspec.Struct, frozen=True):
@@ -109,7 +117,7 @@ class Plans:
         """Every kind of event that arrived or is planned, the most frequent first."""
         plan = plans.plan_of(self._ws.path)
         seen: dict[Planned, list[Any]] = {}
-        for kind in self.observed().kinds[:MOST_KINDS]:
+        for kind in self.observed(sample=None).kinds[:MOST_KINDS]:
             seen.setdefault(kind.planned, []).append(kind)
         for version in plan.versions:
             seen.setdefault(version.planned, [])
@@ -145,7 +153,7 @@ class Plans:
             return "thawed"
         return "frozen" if edited == plan.schema(version) else "edited"
 
-    def observed(self, name: str | None = None, *, sample: int = SAMPLE, since: Instant = None) -> Observation:
+    def observed(self, name: str | None = None, *, sample: int | None = SAMPLE, since: Instant = None) -> Observation:
         """What has arrived, of one kind or of all: counts, and the profiles of a sample."""
         about = plans.planned(name) if name is not None else None
         since_us = to_us(since)
@@ -221,7 +229,10 @@ class Plans:
             if not held_to.is_kept(event):
                 counts[1] += 1
                 reasons.update(held_to.reasons(event))
-        found = [Checked(str(a), n[0], n[1], tuple(reasons.most_common())) for a, (reasons, n) in tallies.items()]
+        found = [
+            Checked(str(about), *n, tuple(Broken(str(about), reason, times) for reason, times in reasons.most_common()))
+            for about, (reasons, n) in tallies.items()
+        ]
         return tuple(sorted(found, key=lambda one: (-one.n_broken, -one.n, one.name)))
 
     def _rules(self, about: Planned) -> Compiled | None:
@@ -263,7 +274,9 @@ class Plans:
             for row in rows
         )  # fmt: skip
         n = self._ws.engine.run(table.aggregate(n=table.count())).column("n")[0].as_py()
-        counted = sorted(((*key, n) for key, n in by_reason.items()), key=lambda one: (-one[2], one[0], one[1]))
+        counted = sorted(
+            (Broken(*key, n) for key, n in by_reason.items()), key=lambda one: (-one.n, one.name, one.reason)
+        )
         return Quarantine(int(n), tuple(counted), events)
 
     def _held(self, name: str | None) -> ibis.Table:

@@ -3,7 +3,7 @@ it answers are Structs, from which requests are read and the OpenAPI `document` 
 through the same `Workspace` as Python and the command line; `shown` puts what the rooms return into JSON's terms.
 
 >>> from ariane import api
->>> sorted(endpoint.path for endpoint in api.ENDPOINTS if endpoint.method == "POST")
+>>> sorted(endpoint.path for endpoint in api.ENDPOINTS if endpoint.method == "POST")[:3]
 ['/api/people/merge', '/api/people/retract', '/api/people/split']
 """
 

@@ -12,14 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ariane.api import listed, measured, persons
+from ariane.api import listed, measured, persons, planned
 from ariane.api.edge import shown
 from ariane.api.endpoint import Endpoint, read_body, read_query
 from ariane.api.openapi import Problem, document
 from ariane.errors import ArianeError, InputError, NotFound, Transient
 from ariane.workspace import Workspace
 
-ENDPOINTS: tuple[Endpoint, ...] = (*listed.ENDPOINTS, *persons.ENDPOINTS, *measured.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (*listed.ENDPOINTS, *persons.ENDPOINTS, *measured.ENDPOINTS, *planned.ENDPOINTS)
 """Every endpoint, in the order of the documentation."""
 
 MOST_BYTES = 65_536

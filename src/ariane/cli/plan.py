@@ -131,8 +131,8 @@ def check(path: Path, as_json: bool, file: Path | None, event: str | None, since
         raise click.exceptions.Exit(1)
 
 
-def _first(reasons: tuple[tuple[str, int], ...]) -> str:
-    return "; ".join(f"{reason} ({n:,})" for reason, n in reasons[:3])
+def _first(reasons: tuple[Any, ...]) -> str:
+    return "; ".join(f"{one.reason} ({one.n:,})" for one in reasons[:3])
 
 
 @plan.command()
@@ -165,7 +165,11 @@ def quarantine(path: Path, as_json: bool, event: str | None, limit: int) -> None
     if as_json:
         emit(found)
         return
-    show(["event", "reason", "events"], [[n, r, f"{k:,}"] for n, r, k in found.reasons], numeric=("events",))
+    show(
+        ["event", "reason", "events"],
+        [[one.name, one.reason, f"{one.n:,}"] for one in found.reasons],
+        numeric=("events",),
+    )
     rows = [
         [iso(one.received_us), one.name, one.source, one.message_id, "; ".join(one.reasons)] for one in found.events
     ]

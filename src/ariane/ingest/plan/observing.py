@@ -68,12 +68,13 @@ class Observation(msgspec.Struct, frozen=True):
 def observe(
     engine: Engine,
     *,
-    sample: int = SAMPLE,
+    sample: int | None = SAMPLE,
     about: Planned | None = None,
     since_us: int | None = None,
     until_us: int | None = None,
 ) -> Observation:
-    """Count every kind of event in the lake, and look closely at `sample` of each kind and source (0: at all of them).
+    """Count every kind of event in the lake, and look closely at `sample` of each kind and source (0: at all of
+    them; None: at none).
 
     `about` narrows to one kind; `since_us` and `until_us` to what was received from one instant on, before another.
     """
@@ -82,7 +83,7 @@ def observe(
         n=events.count(), first_us=events.received_us.min(), last_us=events.received_us.max()
     )
     counts = engine.run(counted).to_pylist()
-    chosen = list(_sample(engine, events, counts, sample))
+    chosen = [] if sample is None else list(_sample(engine, events, counts, sample))
     found = profiles(chosen)
     kinds = []
     for row in counts:

@@ -181,17 +181,17 @@ def _of(choose: Any, one: Any, other: Any) -> Any:
 
 
 def type_of(value: Any) -> str:
-    """The JSON Schema type of a value.
+    """The JSON Schema type of a value. A number written with a point is meant to have decimals, even when it has none.
 
     >>> [type_of(value) for value in (True, 1, 1.0, 1.5, "a", None, [], {})]
-    ['boolean', 'integer', 'integer', 'number', 'string', 'null', 'array', 'object']
+    ['boolean', 'integer', 'number', 'number', 'string', 'null', 'array', 'object']
     """
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, int):
         return "integer"
     if isinstance(value, float):
-        return "integer" if value.is_integer() else "number"
+        return "number"
     if isinstance(value, str):
         return "string"
     if value is None:
