@@ -14,11 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ariane import settings
 from ariane.errors import ArianeError, Conflict, Transient
 from ariane.ingest.lag import note
-from ariane.store import Stores
+
+if TYPE_CHECKING:  # a collector that starts again needs none of what the stores load
+    from ariane.store import Stores
 
 IDLE_S = 0.05
 SWEEP_EVERY_S = 60.0
@@ -63,6 +66,8 @@ class _Follower:
         self.stopping = True
 
     def follow(self, step: Callable[[Stores], int], idle_s: float) -> None:
+        from ariane.store import Stores
+
         # A batch makes a million small objects without a cycle among them; looking for cycles took four tenths of the
         # time.
         gc.disable()

@@ -61,8 +61,10 @@ class State:
             sa.event.listen(self.engine, "connect", _tune_sqlite)
 
     def create(self) -> None:
-        """Make every table that is not there yet; processes that start together do it one after the other. Where all are
-        there nothing is written: whoever only reads needs no room on the disk, and waits for nobody."""
+        """Make every table that is not there yet; processes that start together do it one after the other.
+
+        Where all are there nothing is written: whoever only reads needs no room on the disk, and waits for nobody.
+        """
         with self.read() as conn:
             if set(metadata.tables) <= set(sa.inspect(conn).get_table_names()):
                 return
