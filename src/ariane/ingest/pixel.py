@@ -31,7 +31,10 @@ def asked(query: str) -> dict[str, str]:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="replace")
     except ValueError as error:
         raise InputError("The query has too many parameters.", allowed=f"at most {MAX_FIELDS}") from error
-    return dict(reversed(pairs))
+    said: dict[str, str] = {}
+    for name, value in pairs:
+        said.setdefault(name, value)
+    return said
 
 
 def event_of(query: str, agent: str | None = None) -> bytes:
