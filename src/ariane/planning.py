@@ -230,8 +230,8 @@ class Plans:
                 counts[1] += 1
                 reasons.update(held_to.reasons(event))
         found = [
-            Checked(str(about), *n, tuple(Broken(str(about), reason, times) for reason, times in reasons.most_common()))
-            for about, (reasons, n) in tallies.items()
+            Checked(str(about), n, n_broken, tuple(Broken(str(about), *one) for one in reasons.most_common()))
+            for about, (reasons, (n, n_broken)) in tallies.items()
         ]
         return tuple(sorted(found, key=lambda one: (-one.n_broken, -one.n, one.name)))
 
