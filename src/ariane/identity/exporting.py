@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -30,9 +31,13 @@ def version_of(conn: sa.Connection) -> int:
 
 def tables(conn: sa.Connection) -> dict[str, pa.Table]:
     """The lake's `identifiers`, `persons` and `edges`, each in the order of its key."""
-    i, p, e = identifiers.c, persons.c, edges.c
-    order = {"identifiers": (i.key,), "persons": (p.person_id,), "edges": (e.a_key, e.b_key, e.rule)}
-    return {name: _arrow(conn, select.order_by(*order[name]), name) for name, select in _selects().items()}
+    return {name: _arrow(conn, select.order_by(*_ORDER[name]), name) for name, select in _selects().items()}
+
+
+def whole(conn: sa.Connection, name: str, rows_at_once: int = 200_000) -> Iterator[pa.Table]:
+    """`identifiers`, `persons` or `edges` in the order of its key, so many rows at a time."""
+    for batch in _batches(conn, _selects()[name].order_by(*_ORDER[name]), name, rows_at_once):
+        yield pa.Table.from_batches([batch])
 
 
 def news(conn: sa.Connection, since: int) -> News:
@@ -81,10 +86,22 @@ def _selects() -> dict[str, sa.Select[Any]]:
     }
 
 
+_ORDER = {
+    "identifiers": (identifiers.c.key,),
+    "persons": (persons.c.person_id,),
+    "edges": (edges.c.a_key, edges.c.b_key, edges.c.rule),
+}
+
+
 def _arrow(conn: sa.Connection, statement: sa.Select[Any], name: str) -> pa.Table:
-    batches, schema = [], schema_of(name)
-    for rows in conn.execution_options(stream_results=True).execute(statement).partitions(50_000):
+    return pa.Table.from_batches(_batches(conn, statement, name), schema_of(name))
+
+
+def _batches(
+    conn: sa.Connection, statement: sa.Select[Any], name: str, rows_at_once: int = 50_000
+) -> Iterator[pa.RecordBatch]:
+    schema = schema_of(name)
+    for rows in conn.execution_options(stream_results=True).execute(statement).partitions(rows_at_once):
         columns = list(zip(*rows, strict=True))
         arrays = [pa.array(list(column), field.type) for column, field in zip(columns, schema, strict=True)]
-        batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
-    return pa.Table.from_batches(batches, schema)
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)

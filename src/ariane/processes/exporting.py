@@ -6,13 +6,14 @@ there are. Consents are given per person: whoever gained or lost an identifier h
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 import sqlalchemy as sa
 
 from ariane.consent import tables as consent_tables
 from ariane.consent.copying import spoken_since, standing_of
-from ariane.identity import tables as identity_tables
-from ariane.identity.copying import news, version_of
+from ariane.identity.copying import news, version_of, whole
 from ariane.processes.stream import CONSUMER
 from ariane.store import Stores
 
@@ -26,23 +27,28 @@ NOTHING = pa.table({})
 def export(stores: Stores) -> bool:
     """Bring the lake's copies level with the state if it has moved since; whether it had."""
     written = {name: stores.lake.progress(name, VERSION) for name in TABLES}
+    since = min(written.values())
     with stores.state.read() as conn:
         read_to = sum(stores.state.offsets(conn, CONSUMER).values())
         if read_to == stores.lake.progress("identifiers", STATE) and stores.lake.exists("identifiers"):
             return False
-        version, since = version_of(conn), min(written.values())
-        rows, gone = _changed(conn, since) if since else (identity_tables(conn) | consent_tables(conn), {})
+        version = version_of(conn)
+        progress = {STATE: read_to, VERSION: version}
+        if not since:
+            for name in TABLES:
+                stores.lake.fill(name, _whole(conn, name), progress=progress)
+            return True
+        rows, gone = _changed(conn, since)
     for name in TABLES:
-        new, old = rows[name], gone.get(name, NOTHING)
-        if since and written[name] == version:
-            # Written before: the state has only read on, or an export was cut short here.
-            if name != TABLES[-1]:
-                continue
-            new, old = new.slice(0, 0), NOTHING
-        elif not since:
-            stores.lake.drop(name)
-        stores.lake.put(name, new, old, version=version, progress={STATE: read_to, VERSION: version})
+        if written[name] < version:
+            stores.lake.put(name, rows[name], gone.get(name, NOTHING), version=version, progress=progress)
+        elif name == TABLES[-1]:  # the state has only read on, or an export was cut short here
+            stores.lake.put(name, rows[name].slice(0, 0), NOTHING, version=version, progress=progress)
     return True
+
+
+def _whole(conn: sa.Connection, name: str) -> Iterable[pa.Table]:
+    return consent_tables(conn).values() if name == "consents" else whole(conn, name)
 
 
 def _changed(conn: sa.Connection, since: int) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:

@@ -34,9 +34,9 @@ def layered(name: str, columns: Sequence[str]) -> bool:
     return name in KEYS and LAYER in columns
 
 
-def settled_rows(rows: pa.Table, version: int) -> pa.Table:
+def settled_rows(rows: pa.Table) -> pa.Table:
     """Rows as they are kept once settled."""
-    return _marked(rows, SETTLED, version, pa.repeat(pa.scalar(False), rows.num_rows))
+    return _marked(rows, SETTLED, 0, pa.repeat(pa.scalar(False), rows.num_rows))
 
 
 def news_rows(name: str, rows: pa.Table, gone: pa.Table, version: int) -> pa.Table:

@@ -3,7 +3,7 @@ among persons since a version."""
 
 from __future__ import annotations
 
-from ariane.identity.exporting import News, news, version_of
+from ariane.identity.exporting import News, news, version_of, whole
 from ariane.identity.identifying import Named, named_in
 
-__all__ = ["Named", "News", "named_in", "news", "version_of"]
+__all__ = ["Named", "News", "named_in", "news", "version_of", "whole"]
