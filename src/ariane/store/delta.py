@@ -174,9 +174,9 @@ class DeltaTables:
     def missing(self, name: str) -> list[str]:
         """Files of the table that are not where they should be."""
         root = self.place.below(name)
-        inside = [inside(file, root) for file in self.files(name)]
-        found = root.system().get_file_info(inside)
-        return [path for path, info in zip(inside, found, strict=True) if not info.is_file]
+        paths = [inside(file, root) for file in self.files(name)]
+        found = root.system().get_file_info(paths)
+        return [path for path, info in zip(paths, found, strict=True) if not info.is_file]
 
     def dataset(self, name: str, files: Collection[str]) -> pads.Dataset:
         """Some of the table's files as an Arrow data set, wherever they are: for engines that cannot reach them."""
