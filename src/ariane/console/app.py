@@ -24,7 +24,8 @@ from ariane import api
 from ariane.console import asked as asking
 from ariane.console import render
 from ariane.console.desk import Desk, NotYet
-from ariane.console.views import journeys, live, overview, people, person, planted, sources
+from ariane.console.loading import Loading
+from ariane.console.views import journeys, live, overview, people, person, planted, sources, wizard
 from ariane.console.warming import Warming
 from ariane.console.words import N_
 from ariane.errors import ArianeError, NotFound, Transient
@@ -105,6 +106,7 @@ def create_app(workspace_path: Path) -> Starlette:
     404
     """
     desk = Desk(workspace_path)
+    loading = Loading(lambda: desk.stores)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -112,6 +114,7 @@ def create_app(workspace_path: Path) -> Starlette:
         warming.start()
         yield
         await anyio.to_thread.run_sync(warming.stop)
+        await anyio.to_thread.run_sync(loading.stop)
         desk.close()
 
     app = Starlette(
@@ -122,6 +125,7 @@ def create_app(workspace_path: Path) -> Starlette:
             *journeys.routes(),
             *live.routes(),
             *sources.routes(),
+            *wizard.routes(),
             *planted.routes(),
             Route("/favicon.ico", _favicon),
             Mount("/api", routes=api.routes(lambda: desk.workspace)),
@@ -131,7 +135,7 @@ def create_app(workspace_path: Path) -> Starlette:
         exception_handlers={ArianeError: _told, HTTPException: _missing, Exception: _broken},
         lifespan=lifespan,
     )
-    app.state.desk = desk
+    app.state.desk, app.state.loading = desk, loading
     return app
 
 
