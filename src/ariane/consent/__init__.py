@@ -11,7 +11,7 @@ an analysis takes a `Population`. What nobody named is denied.
 >>> yes = Event(event_id="e", message_id="m", source="web", type="track", name="Consent Given", channel="web",
 ...             occurred_us=0, received_us=0, properties={"purpose": "marketing", "channel": "email"})
 >>> holders = SimpleNamespace(version=1, subjects=[(7, True)], changed={"P-1": (7,)}, gone=frozenset(),
-...                           members=lambda conn, keys: {"P-1": (7,)})
+...                           fresh=(), marks=(0, 0), members=lambda conn, keys: {"P-1": (7,)})
 >>> with state.begin() as conn:
 ...     consent.absorb(conn, [yes], holders)
 >>> marketing = consent.permit("marketing", actor="nina")
@@ -41,9 +41,11 @@ from ariane.consent import stored as _stored  # noqa: F401  declared before any 
 from ariane.face import face
 
 if TYPE_CHECKING:
+    from ariane.consent.exporting import tables
+    from ariane.consent.noting import absorb
     from ariane.consent.populating import Population, Segment, population
     from ariane.consent.purposes import Permit, permit
-    from ariane.consent.standing import absorb, allowed, gate, require, tables
+    from ariane.consent.standing import allowed, gate, require
 
 __all__ = [
     "Permit",
@@ -64,12 +66,12 @@ __getattr__ = face(
         "Permit": "purposes",
         "Population": "populating",
         "Segment": "populating",
-        "absorb": "standing",
+        "absorb": "noting",
         "allowed": "standing",
         "gate": "standing",
         "permit": "purposes",
         "population": "populating",
         "require": "standing",
-        "tables": "standing",
+        "tables": "exporting",
     },
 )

@@ -36,29 +36,40 @@ def decide(receipts: Iterable[Receipt], basis: str) -> Consent:
     (True, False)
     """
     listed = list(receipts)
-    since = max((receipt.at_us for receipt in listed if receipt.strong), default=None)
+    since = max([receipt.at_us for receipt in listed if receipt.strong], default=None)
     latest: dict[int, Receipt] = {}
     for receipt in listed:
         if since is not None and receipt.at_us < since:
             continue
         held = latest.get(receipt.subject_key)
-        # Said both at the same instant: the refusal is the later.
-        if held is None or (receipt.at_us, not receipt.granted) > (held.at_us, not held.granted):
+        if held is None or _is_later(receipt, held):
             latest[receipt.subject_key] = receipt
     if not latest:
         return Consent(basis != "consent", None, None, False)
-    said = all(receipt.granted for receipt in latest.values())
-    decided = max(_since(receipt, listed) for receipt in latest.values() if receipt.granted == said)
-    clash = len({receipt.granted for receipt in latest.values()}) > 1
+    granted = [receipt.granted for receipt in latest.values()]
+    said = False not in granted
+    clash = not said and True in granted
+    decided = max([_since(receipt, listed) for receipt in latest.values() if receipt.granted == said])
     return Consent(said or basis == "contract", said, decided, clash)
+
+
+def _is_later(one: Receipt, other: Receipt) -> bool:
+    """Said both at the same instant: the refusal is the later; then the answer for one channel, then one riding along,
+    so that it does not depend on the order they are read in."""
+    if one.at_us != other.at_us:
+        return one.at_us > other.at_us
+    if one.granted != other.granted:
+        return other.granted
+    return (one.channel != ANY_CHANNEL, other.slot) > (other.channel != ANY_CHANNEL, one.slot)
 
 
 def _since(held: Receipt, listed: list[Receipt]) -> int:
     """When the answer that holds was given; one that rides along on events, since it last was otherwise."""
     if held.slot:
         return held.at_us
-    otherwise = [r.at_us for r in listed if r.subject_key == held.subject_key and r.granted != held.granted]
-    return max([held.first_us, *otherwise])
+    key, granted = held.subject_key, held.granted
+    otherwise = [r.at_us for r in listed if r.granted != granted and r.subject_key == key]
+    return max(held.first_us, *otherwise) if otherwise else held.first_us
 
 
 def decide_all(receipts: Iterable[Receipt], bases: Mapping[str, str]) -> dict[tuple[str, str], Consent]:

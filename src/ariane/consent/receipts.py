@@ -24,6 +24,8 @@ CATEGORIES: Mapping[str, str] = {
 
 PREFERENCE_EVENT = "Segment Consent Preference Updated"
 EXPLICIT = {"Consent Given": True, "Consent Withdrawn": False}
+SPOKEN = frozenset({PREFERENCE_EVENT, *EXPLICIT})
+"""The events by which a person answers; on others an answer only rides along."""
 ANY_CHANNEL = ""
 
 
@@ -57,9 +59,7 @@ def receipts_of(
     >>> [(r.purpose, r.channel, r.granted) for r in receipts_of(event, 1, False)]
     [('marketing', 'email', True)]
     """
-    said = event.context.get("consent") if event.context else None
-    if said is None and event.context and "consentManagement" in event.context:
-        said = managed(event.context["consentManagement"])
+    said = said_in(event.context) if event.context else None
     explicit = event.name in EXPLICIT or event.name == PREFERENCE_EVENT
     if said is None and not explicit:
         return
@@ -82,16 +82,31 @@ def receipts_of(
         preferences = event.properties.get("categoryPreferences")
     if not isinstance(preferences, dict):
         return
-    answers: dict[str, bool] = {}
     any_of = isinstance(said, dict) and said.get("resolutionStrategy") == "or"
+    for purpose, granted in answers_of(preferences, any_of, categories).items():
+        yield receipt(purpose, ANY_CHANNEL, granted)
+
+
+def answers_of(
+    preferences: Mapping[str, Any], any_of: bool, categories: Mapping[str, str] | None = None
+) -> dict[str, bool]:
+    """What categoryPreferences say of each purpose. Two categories may speak of one: only a yes to both is a yes,
+    unless the sender said that any will do."""
+    answers: dict[str, bool] = {}
     for category, granted in preferences.items():
         purpose = _purpose(category, categories)
         if purpose is not None and isinstance(granted, bool):
-            # Two categories may speak of one purpose: only a yes to both is a yes, unless the sender said otherwise.
             before = answers.get(purpose, not any_of)
             answers[purpose] = (granted or before) if any_of else (granted and before)
-    for purpose, granted in answers.items():
-        yield receipt(purpose, ANY_CHANNEL, granted)
+    return answers
+
+
+def said_in(context: Mapping[str, Any]) -> Any:
+    """What a context says of consent, in Segment's form; None when it says nothing."""
+    said = context.get("consent")
+    if said is None and "consentManagement" in context:
+        return managed(context["consentManagement"])
+    return said
 
 
 def managed(consent: object) -> dict[str, Any] | None:

@@ -3,73 +3,103 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from ariane.identity.bulk import fetch, upsert, write
+from ariane.identity.bulk import fetch, upsert
 from ariane.identity.commands import INTERNAL_SOURCE, MANUAL, SEPARATION, Ruling
-from ariane.identity.gathering import Evidence, Gathered, Sighting, edge_key_of, gather
+from ariane.identity.gathering import Evidence, Gathered, edge_key_of, gather
+from ariane.identity.growing import grow, note
 from ariane.identity.identifying import is_blocked
+from ariane.identity.recalling import Recall
 from ariane.identity.rules import Rules
-from ariane.identity.settling import Row, Settled, changes_of, load_edges, load_rows, persons_of, settle
+from ariane.identity.settling import Row, Settled, apart_from_any, load_edges, load_rows, settle
 from ariane.identity.solving import shared_person_id_of
-from ariane.identity.stored import edges, identifiers, person_changes, persons, rulings, versions
+from ariane.identity.stored import edges, identifiers, rulings
+from ariane.identity.writing import write_edges, write_identifiers, write_persons, write_statuses
 from ariane.model import Event
 
-PURPOSE, TRUST = "service", 1.0
-_encode = msgspec.json.Encoder(order="deterministic").encode
-_STATS = ("first_us", "last_us", "n_events", "channels")
-_MEMBERSHIP = ("status", "component", "person_id", "version")
+_EVIDENCE = ("a_key", "b_key", "rule", "first_us", "last_us", "n_events", "source", "event_id", "edge_key", "status")
+_STORED = sa.select(*[edges.c[name] for name in _EVIDENCE])
+_RULINGS = sa.select(rulings)
+_MERGES = _RULINGS.where((rulings.c.rule == MANUAL) & rulings.c.stands)
+_ANY_MERGE = _MERGES.limit(1)
+_RETRACTED = sa.select(rulings.c.a_key, rulings.c.b_key, rulings.c.rule).where(
+    ~rulings.c.stands & (rulings.c.rule != SEPARATION) & (rulings.c.rule != MANUAL)
+)
+_ANY_RETRACTED = _RETRACTED.limit(1)
+_MEMBERS = sa.select(identifiers.c.person_id, identifiers.c.key)
+_OWNERS = sa.select(identifiers.c.person_id)
 
 
 class Changes(msgspec.Struct, frozen=True):
     """What a batch changed. `subjects` goes with the events given: each one's subject key and whether it is a strong
-    one, or None; `changed` maps the persons whose identifiers are not what they were to their keys; `gone` are the
-    person ids nobody has any more."""
+    one, or None; `fresh` are the keys never seen before; `changed` maps the persons who gained or lost identifiers that
+    were known before to their keys; `gone` are the person ids nobody has any more. `marks`: what the state's identity
+    was marked with before and after (see Recall)."""
 
     version: int
     subjects: Sequence[tuple[int, bool] | None]
     changed: Mapping[str, tuple[int, ...]]
     gone: frozenset[str]
+    fresh: Collection[int] = frozenset()
+    marks: tuple[int, int] = (0, 0)
+    owners: Mapping[int, str] = {}
+    known: Mapping[str, Sequence[int]] = {}
 
-    def members(self, conn: sa.Connection, keys: Iterable[int]) -> dict[str, tuple[int, ...]]:
+    def members(self, conn: sa.Connection, keys: Iterable[int]) -> dict[str, Sequence[int]]:
         """The persons who hold any of these identifiers, each with all their keys."""
-        found = {row[0] for row in fetch(conn, sa.select(identifiers.c.person_id), identifiers.c.key, keys)}
-        held: dict[str, list[int]] = {person: [] for person in found if person not in self.changed}
-        statement = sa.select(identifiers.c.person_id, identifiers.c.key)
-        for person, key in fetch(conn, statement, identifiers.c.person_id, list(held)):
+        wanted = set(keys)
+        found = {self.owners[key] for key in wanted if key in self.owners}
+        found.update(row[0] for row in fetch(conn, _OWNERS, identifiers.c.key, wanted - self.owners.keys()))
+        held: dict[str, list[int]] = {person: [] for person in found if person not in self.known}
+        for person, key in fetch(conn, _MEMBERS, identifiers.c.person_id, held):
             held[person].append(key)
-        return {person: tuple(sorted(each)) for person, each in held.items()} | {
-            person: self.changed[person] for person in found if person in self.changed
-        }
+        return {person: self.known[person] if person in self.known else held[person] for person in found}
 
 
-def absorb(conn: sa.Connection, events: Sequence[Event], rules: Rules | None = None) -> Changes:
+def absorb(
+    conn: sa.Connection, events: Sequence[Event], rules: Rules | None = None, recall: Recall | None = None
+) -> Changes:
     """Take these events in; each must come once. The state is the same for any order and any batching of them.
 
-    Cost: a few bulk reads and writes a batch, and solving again the components whose evidence changed. Runs in the
-    caller's transaction.
+    Cost: a few bulk reads and writes a batch, and solving again the components whose evidence changed. `recall` spares
+    the reads of what the last batches met; it changes no answer. Runs in the caller's transaction.
     """
-    rules = rules or Rules.default()
+    rules, recall = rules or Rules.default(), recall or Recall()
     batch = gather(events, rules)
-    if not batch.sightings and not batch.rulings:
-        return Changes(_version(conn), batch.subjects, {}, frozenset())
-    version = _next_version(conn)
-    rows: dict[int, Row] = {}
-    ends = {end for ruling in batch.rulings for end in (ruling.a, ruling.b)}
-    load_rows(conn, identifiers.c.key, batch.sightings.keys() | ends, rows)
-    fresh, seeds = _see(rows, batch, rules)
+    to_change = bool(batch.sightings or batch.rulings)
+    version, *marks = recall.open(conn, to_change=to_change)
+    if not to_change:
+        return Changes(version, batch.subjects, {}, frozenset(), marks=(marks[0], marks[1]))
+    rows = _load(conn, batch, recall)
+    fresh, seeds = _see(rows, batch)
     decided = _rule(conn, batch.rulings)
-    ties = _weigh(conn, batch, rows, version)
-    in_doubt = _enforce(conn, decided, fresh, rows, version)
+    ties = _weigh(conn, batch, rows, fresh, recall, version)
+    in_doubt = _enforce(conn, decided, fresh, rows, recall, version)
     seeds |= {end for tie in ties for end in tie} | in_doubt
-    settled = settle(conn, seeds, rows, rules, ties, in_doubt)
-    _write_identifiers(conn, rows, batch, fresh, settled, version)
-    gone = _write_persons(conn, rows, batch, settled, rules, version)
-    _write_statuses(conn, settled, version)
-    return Changes(version, batch.subjects, settled.changed(), frozenset(gone))
+    grown = grow(recall.plain, rows, seeds, ties, in_doubt | apart_from_any(conn, fresh), rules)
+    settled = settle(conn, grown.seeds, rows, rules, ties, in_doubt)
+    note(recall.plain, rows, settled)
+    recall.rows.update(rows)
+    write_identifiers(conn, rows, settled.moved | fresh, batch.sightings, version)
+    gone = write_persons(conn, rows, batch, settled, grown.more, rules, version)
+    _write_statuses(conn, settled, recall, version)
+    return Changes(
+        version, batch.subjects, settled.changed(), frozenset(gone), fresh, (marks[0], marks[1]),
+        {key: rows[key].person_id for key in batch.sightings}, _known(rows, batch, settled, recall),
+    )  # fmt: skip
+
+
+def _known(rows: Mapping[int, Row], batch: Gathered, settled: Settled, recall: Recall) -> dict[str, Sequence[int]]:
+    """The keys of persons of the batch, where they are at hand."""
+    known: dict[str, Sequence[int]] = {person.person_id: person.keys for person in settled.persons}
+    for key in batch.sightings:
+        component = rows[key].component
+        if component is not None and (plain := recall.plain.get(component)) is not None:
+            known[plain.person_id] = plain.keys
+    return known
 
 
 def resolve_all(conn: sa.Connection, rules: Rules | None = None) -> Changes:
@@ -78,7 +108,7 @@ def resolve_all(conn: sa.Connection, rules: Rules | None = None) -> Changes:
     Reads every identifier and edge into memory.
     """
     rules = rules or Rules.default()
-    version = _next_version(conn)
+    version, *marks = Recall().open(conn, to_change=True)
     rows: dict[int, Row] = {}
     load_rows(conn, identifiers.c.key, list(conn.execute(sa.select(identifiers.c.key)).scalars()), rows)
     restated: set[int] = set()
@@ -90,13 +120,21 @@ def resolve_all(conn: sa.Connection, rules: Rules | None = None) -> Changes:
     settled = settle(conn, rows.keys(), rows, rules)
     settled.moved |= restated
     batch = Gathered({}, {}, [], [], int(conn.execute(sa.select(sa.func.max(identifiers.c.last_us))).scalar() or 0))
-    _write_identifiers(conn, rows, batch, set(), settled, version)
-    gone = _write_persons(conn, rows, batch, settled, rules, version)
-    _write_statuses(conn, settled, version)
-    return Changes(version, [], settled.changed(), frozenset(gone))
+    write_identifiers(conn, rows, settled.moved, (), version)
+    gone = write_persons(conn, rows, batch, settled, {}, rules, version)
+    write_statuses(conn, settled, version)
+    return Changes(version, [], settled.changed(), frozenset(gone), marks=(marks[0], marks[1]))
 
 
-def _see(rows: dict[int, Row], batch: Gathered, rules: Rules) -> tuple[set[int], set[int]]:
+def _load(conn: sa.Connection, batch: Gathered, recall: Recall) -> dict[int, Row]:
+    """The identifiers this batch speaks of, as far as they are known."""
+    wanted = batch.sightings.keys() | {end for ruling in batch.rulings for end in (ruling.a, ruling.b)}
+    rows = {key: recall.rows[key] for key in wanted if key in recall.rows}
+    load_rows(conn, identifiers.c.key, wanted - rows.keys(), rows)
+    return rows
+
+
+def _see(rows: dict[int, Row], batch: Gathered) -> tuple[set[int], set[int]]:
     """Add the sightings to the rows; the keys never seen before, and those that must be settled again."""
     fresh: set[int] = set()
     seeds: set[int] = set()
@@ -104,9 +142,17 @@ def _see(rows: dict[int, Row], batch: Gathered, rules: Rules) -> tuple[set[int],
         row = rows.get(key)
         if row is None:
             named = seen.identifier
-            channels = _encode(seen.channels).decode()
             rows[key] = Row(
-                key, named.kind, named.value, "live", None, "", seen.first_us, seen.last_us, seen.n_events, channels
+                key,
+                named.kind,
+                named.value,
+                "live",
+                None,
+                "",
+                seen.first_us,
+                seen.last_us,
+                seen.n_events,
+                seen.channels,
             )
             fresh.add(key)
             seeds.add(key)
@@ -116,73 +162,55 @@ def _see(rows: dict[int, Row], batch: Gathered, rules: Rules) -> tuple[set[int],
             # A person's id comes from the oldest identifier; a shared one alone has its own id whatever its age.
             if row.person_id != shared_person_id_of(key):
                 seeds.add(key)
-        row.last_us = max(row.last_us, seen.last_us)
-        if seen.n_events:
-            row.n_events += seen.n_events
-            row.channels = _added(row.channels, seen)
+        if seen.last_us > row.last_us:
+            row.last_us = seen.last_us
+        row.n_events += seen.n_events
+        for channel, n in seen.channels.items():
+            row.channels[channel] = row.channels.get(channel, 0) + n
     return fresh, seeds
 
 
-def _added(channels: str, seen: Sighting) -> str:
-    counts = msgspec.json.decode(channels, type=dict[str, int])
-    for channel, n in seen.channels.items():
-        counts[channel] = counts.get(channel, 0) + n
-    return _encode(counts).decode()
-
-
-def _weigh(conn: sa.Connection, batch: Gathered, rows: dict[int, Row], version: int) -> set[tuple[int, int]]:
+def _weigh(
+    conn: sa.Connection, batch: Gathered, rows: dict[int, Row], fresh: Collection[int], recall: Recall, version: int
+) -> set[tuple[int, int]]:
     """Write the batch's evidence; the pairs about which it is news."""
-    stored = _stored(conn, batch.evidence)
-    retracted = _retracted(conn, batch, rows)
+    held = recall.edges
+    unread = {
+        edge_key_of(*pair): pair
+        for pair in batch.evidence
+        if pair not in held and pair[0] not in fresh and pair[1] not in fresh
+    }
+    for row in fetch(conn, _STORED, edges.c.edge_key, unread):
+        held[row[0], row[1], row[2]] = Evidence(*row)
+    retracted = _retracted(conn, batch)
     ties: set[tuple[int, int]] = set()
-    written: list[tuple[Any, ...]] = []
-    for edge_key, new in batch.evidence.items():
-        old = stored.get(edge_key)
-        inert = any(rows[end].status != "live" for end in (new.a, new.b))
-        if old is None:
-            status = "retracted" if (new.a, new.b, new.rule) in retracted else "inert" if inert else "live"
-            tells = status == "live"
-        else:
-            had, status = old
-            tells = status != "retracted" and not inert and new.first_us < had.first_us
-            new.add(had)
-        if tells:
-            ties.add((new.a, new.b))
-        written.append(_edge_row(edge_key, new, status, version))
-    update = ("source", "event_id", "first_us", "last_us", "n_events", "status", "version")
-    upsert(conn, edges, _EDGE_COLUMNS, written, update)
+    new: list[Evidence] = []
+    more: list[Evidence] = []
+    for pair, one in batch.evidence.items():
+        inert = rows[one.a].status != "live" or rows[one.b].status != "live"
+        known = held.get(pair)
+        if known is None:
+            one.edge_key = edge_key_of(*pair)
+            one.status = "retracted" if pair in retracted else "inert" if inert else "live"
+            if one.status == "live":
+                ties.add(pair[:2])
+            held[pair] = one
+            new.append(one)
+            continue
+        if not inert and known.status != "retracted" and one.first_us < known.first_us:
+            ties.add(pair[:2])
+        known.add(one)
+        more.append(known)
+    write_edges(conn, new, more, version)
     return ties
 
 
-_EDGE_COLUMNS = (
-    "edge_key", "a_key", "b_key", "rule", "source", "event_id", "first_us", "last_us", "n_events", "purpose", "trust",
-    "status", "version",
-)  # fmt: skip
-
-
-def _edge_row(edge_key: int, one: Evidence, status: str, version: int) -> tuple[Any, ...]:
-    return (
-        edge_key, one.a, one.b, one.rule, one.source, one.event_id, one.first_us, one.last_us, one.n_events, PURPOSE,
-        TRUST, status, version,
-    )  # fmt: skip
-
-
-def _stored(conn: sa.Connection, edge_keys: Iterable[int]) -> dict[int, tuple[Evidence, str]]:
-    names = ("edge_key", "status", "a_key", "b_key", "rule", "first_us", "last_us", "n_events", "source", "event_id")
-    statement = sa.select(*[edges.c[name] for name in names])
-    found = fetch(conn, statement, edges.c.edge_key, edge_keys)
-    return {row[0]: (Evidence(*row[2:]), row[1]) for row in found}
-
-
-def _retracted(conn: sa.Connection, batch: Gathered, rows: dict[int, Row]) -> set[tuple[int, int, str]]:
+def _retracted(conn: sa.Connection, batch: Gathered) -> set[tuple[int, int, str]]:
     """What was retracted before it was first seen."""
-    statement = sa.select(rulings.c.a_key, rulings.c.b_key, rulings.c.rule).where(
-        ~rulings.c.stands & rulings.c.rule.notin_([SEPARATION, MANUAL])
-    )
-    if conn.execute(statement.limit(1)).first() is None:
+    if conn.execute(_ANY_RETRACTED).first() is None:
         return set()
-    firsts = {one.a for one in batch.evidence.values()}
-    return {(a, b, rule) for a, b, rule in fetch(conn, statement, rulings.c.a_key, firsts)}
+    firsts = {pair[0] for pair in batch.evidence}
+    return {(a, b, rule) for a, b, rule in fetch(conn, _RETRACTED, rulings.c.a_key, firsts)}
 
 
 def _rule(conn: sa.Connection, given: list[Ruling]) -> list[Ruling]:
@@ -194,7 +222,7 @@ def _rule(conn: sa.Connection, given: list[Ruling]) -> list[Ruling]:
         slot = (ruling.a, ruling.b, ruling.rule)
         if slot not in latest or (ruling.at_us, ruling.event_id) > (latest[slot].at_us, latest[slot].event_id):
             latest[slot] = ruling
-    for row in fetch(conn, sa.select(rulings), rulings.c.a_key, {slot[0] for slot in latest}):
+    for row in fetch(conn, _RULINGS, rulings.c.a_key, {slot[0] for slot in latest}):
         old = Ruling(*row)
         slot = (old.a, old.b, old.rule)
         if slot in latest and (old.at_us, old.event_id) >= (latest[slot].at_us, latest[slot].event_id):
@@ -205,12 +233,18 @@ def _rule(conn: sa.Connection, given: list[Ruling]) -> list[Ruling]:
 
 
 def _enforce(
-    conn: sa.Connection, decided: list[Ruling], fresh: Collection[int], rows: dict[int, Row], version: int
+    conn: sa.Connection,
+    decided: list[Ruling],
+    fresh: Collection[int],
+    rows: dict[int, Row],
+    recall: Recall,
+    version: int,
 ) -> set[int]:
     """Apply decisions to the evidence; the identifiers whose component they may change."""
     touched: set[int] = set()
     for ruling in decided:
         touched |= {ruling.a, ruling.b}
+        recall.edges.pop((ruling.a, ruling.b, ruling.rule), None)
         if ruling.rule not in (MANUAL, SEPARATION):
             edge_key = edge_key_of(ruling.a, ruling.b, ruling.rule)
             status = "live" if ruling.stands else "retracted"
@@ -231,103 +265,24 @@ def _enforce(
 
 def _write_merges(conn: sa.Connection, keys: Collection[int], rows: dict[int, Row], version: int) -> set[int]:
     """Turn merges that stand, between identifiers both seen by now, into evidence; the ends of what was written."""
-    statement = sa.select(rulings).where((rulings.c.rule == MANUAL) & rulings.c.stands)
-    if conn.execute(statement.limit(1)).first() is None:
+    if conn.execute(_ANY_MERGE).first() is None:
         return set()
-    standing = {Ruling(*row) for row in fetch(conn, statement, rulings.c.a_key, keys)}
-    standing |= {Ruling(*row) for row in fetch(conn, statement, rulings.c.b_key, keys)}
+    standing = {Ruling(*row) for row in fetch(conn, _MERGES, rulings.c.a_key, keys)}
+    standing |= {Ruling(*row) for row in fetch(conn, _MERGES, rulings.c.b_key, keys)}
     load_rows(conn, identifiers.c.key, {end for ruling in standing for end in ruling[:2]}, rows)
     merges = [ruling for ruling in standing if ruling.a in rows and ruling.b in rows]
-    written = []
-    for m in merges:
-        one = Evidence(m.a, m.b, MANUAL, m.at_us, m.at_us, 1, INTERNAL_SOURCE, m.event_id)
-        written.append(_edge_row(edge_key_of(m.a, m.b, MANUAL), one, "live", version))
-    upsert(conn, edges, _EDGE_COLUMNS, written, ("event_id", "first_us", "last_us", "version"))
+    written = [
+        Evidence(
+            m.a, m.b, MANUAL, m.at_us, m.at_us, 1, INTERNAL_SOURCE, m.event_id, edge_key_of(m.a, m.b, MANUAL), "live"
+        )
+        for m in merges
+    ]
+    write_edges(conn, written, (), version)
     return {end for ruling in merges for end in ruling[:2]}
 
 
-def _write_identifiers(
-    conn: sa.Connection, rows: dict[int, Row], batch: Gathered, fresh: Collection[int], settled: Settled, version: int
-) -> None:
-    whole = settled.moved | set(fresh)
-    written = [(*msgspec.structs.astuple(rows[key]), version) for key in whole]
-    names = (*Row.__struct_fields__, "version")
-    upsert(conn, identifiers, names, written, (*_STATS, *_MEMBERSHIP))
-    seen = [rows[key] for key in batch.sightings if key not in whole]
-    statement = (
-        sa.update(identifiers)
-        .where(identifiers.c.key == sa.bindparam("of"))
-        .values({name: sa.bindparam(f"new_{name}") for name in _STATS})
-    )
-    bound = [*[f"new_{name}" for name in _STATS], "of"]
-    write(conn, statement, bound, [(r.first_us, r.last_us, r.n_events, r.channels, r.key) for r in seen])
-
-
-def _write_persons(
-    conn: sa.Connection, rows: dict[int, Row], batch: Gathered, settled: Settled, rules: Rules, version: int
-) -> set[str]:
-    """Fold the settled persons anew, add what was seen of the others; the person ids nobody has any more."""
-    folded = persons_of(rows, settled.persons)
-    names = ("first_seen_us", "last_seen_us", "n_events", "n_identifiers")
-    written = [(person_id, *fold, version) for person_id, fold in folded.items()]
-    upsert(conn, persons, ("person_id", *names, "version"), written, (*names, "version"))
-    _add_to_persons(conn, rows, batch, folded, version)
-    gone = set(settled.before.values()) - folded.keys()
-    for chunk in _chunks(sorted(gone)):
-        conn.execute(sa.delete(persons).where(persons.c.person_id.in_(chunk)))
-    changes = changes_of(rows, settled.before, folded.keys(), rules)
-    listed = [(version, old, new, cause, batch.until_us) for old, new, cause in changes]
-    upsert(conn, person_changes, ("version", "old_person_id", "new_person_id", "cause", "at_us"), listed)
-    return gone
-
-
-def _add_to_persons(
-    conn: sa.Connection, rows: dict[int, Row], batch: Gathered, folded: Collection[str], version: int
-) -> None:
-    added: dict[str, list[int]] = {}
-    for key, seen in batch.sightings.items():
-        person_id = rows[key].person_id
-        if person_id not in folded:
-            one = added.setdefault(person_id, [seen.first_us, seen.last_us, 0])
-            one[:] = min(one[0], seen.first_us), max(one[1], seen.last_us), one[2] + seen.n_events
-    if not added:
-        return
-    p = persons.c
-    first = sa.bindparam("first", type_=sa.BigInteger)
-    last = sa.bindparam("last", type_=sa.BigInteger)
-    statement = (
-        sa.update(persons)
-        .where(p.person_id == sa.bindparam("of"))
-        .values(
-            first_seen_us=sa.case((p.first_seen_us > first, first), else_=p.first_seen_us),
-            last_seen_us=sa.case((p.last_seen_us < last, last), else_=p.last_seen_us),
-            n_events=p.n_events + sa.bindparam("more"),
-            version=sa.bindparam("now"),
-        )
-    )
-    values = [(of, one[0], one[1], one[2], version) for of, one in added.items()]
-    write(conn, statement, ("of", "first", "last", "more", "now"), values)
-
-
-def _write_statuses(conn: sa.Connection, settled: Settled, version: int) -> None:
-    statement = (
-        sa.update(edges)
-        .where(edges.c.edge_key == sa.bindparam("of"))
-        .values(status=sa.bindparam("new_status"), version=sa.bindparam("now"))
-    )
-    values = [(status, version, edge_key) for edge_key, status in settled.statuses]
-    write(conn, statement, ("new_status", "now", "of"), values)
-
-
-def _version(conn: sa.Connection) -> int:
-    return int(conn.execute(sa.select(versions.c.version).where(versions.c.name == "identity")).scalar() or 0)
-
-
-def _next_version(conn: sa.Connection) -> int:
-    version = _version(conn) + 1
-    upsert(conn, versions, ("name", "version"), [("identity", version)], ("version",))
-    return version
-
-
-def _chunks(values: list[str], size: int = 8_000) -> Iterable[list[str]]:
-    return (values[at : at + size] for at in range(0, len(values), size))
+def _write_statuses(conn: sa.Connection, settled: Settled, recall: Recall, version: int) -> None:
+    write_statuses(conn, settled, version)
+    for _, pair, status in settled.statuses:
+        if pair in recall.edges:
+            recall.edges[pair].status = status

@@ -9,11 +9,15 @@ from struct import pack
 import msgspec
 
 from ariane.identity.commands import COMMANDS, INTERNAL_SOURCE, LOGIN, OBSERVED, RULES, WEAK, Ruling, rulings_of
-from ariane.identity.identifying import named_in
+from ariane.identity.identifying import Carried, Named, carried_by, named_of, trait_kinds
 from ariane.identity.rules import Rules
 from ariane.model import Event, Identifier
 
 _RULE_NUMBER = {rule: number for number, rule in enumerate(RULES)}
+_LOGINS = frozenset({"identify", "alias"})
+
+Pair = tuple[int, int, str]
+"""Two identifiers' keys in ascending order, and the rule that ties them."""
 
 
 class Sighting(msgspec.Struct):
@@ -22,12 +26,13 @@ class Sighting(msgspec.Struct):
     identifier: Identifier
     first_us: int
     last_us: int
-    n_events: int = 0
-    channels: dict[str, int] = {}
+    n_events: int
+    channels: dict[str, int]
 
 
 class Evidence(msgspec.Struct):
-    """How often and when two identifiers were seen as one person's, and the first event that says so."""
+    """How often and when two identifiers were seen as one person's, and the first event that says so. `edge_key` and
+    `status` are the state's, once it is known there."""
 
     a: int
     b: int
@@ -37,6 +42,8 @@ class Evidence(msgspec.Struct):
     n_events: int
     source: str
     event_id: str
+    edge_key: int = 0
+    status: str = ""
 
     def add(self, other: Evidence) -> None:
         """Take in more of the same evidence; in any order, the sum is the same."""
@@ -50,62 +57,89 @@ class Gathered(msgspec.Struct):
     """A batch added up. `subjects` goes with the events: each one's subject key and whether it is a strong one."""
 
     sightings: dict[int, Sighting]
-    evidence: dict[int, Evidence]
+    evidence: dict[Pair, Evidence]
     rulings: list[Ruling]
     subjects: list[tuple[int, bool] | None]
     until_us: int
 
 
+class _Cast(msgspec.Struct):
+    """The events that carry the same identifiers in the same way: of most persons a batch has a few such."""
+
+    named: list[Named]
+    subject: tuple[int, bool] | None
+    first_us: int
+    last_us: int
+    event_id: str
+    source: str
+    n_events: int
+    channels: dict[str, int]
+
+
 def gather(events: Iterable[Event], rules: Rules) -> Gathered:
     """Add up what these events say. Bots are nobody; an event without identifiers has no subject here."""
     batch = Gathered({}, {}, [], [], 0)
-    pairs: dict[tuple[int, int, str], Evidence] = {}
+    kinds, say = trait_kinds(rules), batch.subjects.append
+    casts: dict[tuple[bool, Carried], _Cast] = {}
     for event in events:
-        batch.until_us = max(batch.until_us, event.received_us)
+        at = event.occurred_us
+        if event.received_us > batch.until_us:
+            batch.until_us = event.received_us
         if event.source == INTERNAL_SOURCE and event.name in COMMANDS:
             batch.rulings += rulings_of(event)
-            batch.subjects.append(None)
+            say(None)
             continue
-        named = () if event.is_bot else named_in(event, rules)
-        if not named:
-            batch.subjects.append(None)
+        if event.is_bot:
+            say(None)
             continue
-        at, subject = event.occurred_us, named[0]
-        batch.subjects.append((subject.key, subject.strong))
-        for each in named:
-            sighting = batch.sightings.get(each.key)
-            if sighting is None:
-                sighting = batch.sightings[each.key] = Sighting(each.identifier, at, at, 0, {})
-            elif at < sighting.first_us:
-                sighting.first_us = at
-            elif at > sighting.last_us:
-                sighting.last_us = at
-            if each is subject:
-                sighting.n_events += 1
-                sighting.channels[event.channel] = sighting.channels.get(event.channel, 0) + 1
-        if len(named) > 1:
-            strong = subject.strong
-            rule = (LOGIN if event.type in ("identify", "alias") else OBSERVED) if strong else WEAK
-            for other in named[1:]:
-                _pair(pairs, subject.key, other.key, rule, event)
-    for one in pairs.values():
-        batch.evidence[edge_key_of(one.a, one.b, one.rule)] = one
+        carried = event.type in _LOGINS, carried_by(event, kinds, rules)
+        cast = casts.get(carried)
+        if cast is None:
+            named = named_of(carried[1], rules)
+            subject = (named[0].key, named[0].strong) if named else None
+            cast = casts[carried] = _Cast(named, subject, at, at, event.event_id, event.source, 0, {})
+        say(cast.subject)
+        cast.n_events += 1
+        cast.channels[event.channel] = cast.channels.get(event.channel, 0) + 1
+        if at > cast.last_us:
+            cast.last_us = at
+        elif at < cast.first_us or (at == cast.first_us and event.event_id < cast.event_id):
+            cast.first_us, cast.event_id, cast.source = at, event.event_id, event.source
+    for (is_login, _), cast in casts.items():
+        if cast.subject is not None:
+            _sight(batch.sightings, cast)
+            if len(cast.named) > 1:
+                _tie(batch.evidence, cast, (LOGIN if is_login else OBSERVED) if cast.subject[1] else WEAK)
     return batch
 
 
-def _pair(pairs: dict[tuple[int, int, str], Evidence], a: int, b: int, rule: str, event: Event) -> None:
-    if a > b:
-        a, b = b, a
-    at = event.occurred_us
-    known = pairs.get((a, b, rule))
-    if known is None:
-        pairs[a, b, rule] = Evidence(a, b, rule, at, at, 1, event.source, event.event_id)
-        return
-    known.n_events += 1
-    if at > known.last_us:
-        known.last_us = at
-    if at < known.first_us or (at == known.first_us and event.event_id < known.event_id):
-        known.first_us, known.event_id, known.source = at, event.event_id, event.source
+def _sight(sightings: dict[int, Sighting], cast: _Cast) -> None:
+    first_us, last_us = cast.first_us, cast.last_us
+    for each in cast.named:
+        sighting = sightings.get(each.key)
+        if sighting is None:
+            sightings[each.key] = Sighting(each.identifier, first_us, last_us, 0, {})
+            continue
+        if first_us < sighting.first_us:
+            sighting.first_us = first_us
+        if last_us > sighting.last_us:
+            sighting.last_us = last_us
+    sighting = sightings[cast.named[0].key]
+    sighting.n_events += cast.n_events
+    for channel, n in cast.channels.items():
+        sighting.channels[channel] = sighting.channels.get(channel, 0) + n
+
+
+def _tie(evidence: dict[Pair, Evidence], cast: _Cast, rule: str) -> None:
+    subject = cast.named[0].key
+    for other in cast.named[1:]:
+        a, b = (subject, other.key) if subject < other.key else (other.key, subject)
+        new = Evidence(a, b, rule, cast.first_us, cast.last_us, cast.n_events, cast.source, cast.event_id)
+        known = evidence.get((a, b, rule))
+        if known is None:
+            evidence[a, b, rule] = new
+        else:
+            known.add(new)
 
 
 def edge_key_of(a: int, b: int, rule: str) -> int:

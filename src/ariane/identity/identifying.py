@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -14,6 +14,10 @@ from ariane.model import Event, Identifier, key_of
 _EMAIL = re.compile(r"[^@\s\"(),:;<>\[\]\\]{1,64}@[^@\s.]+(\.[^@\s.]+)*\.[^@\s.\d]{2,}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FROM_FIELDS = frozenset({"user_id", "cookie", "device"})
+_RAW = (str, int)  # the very types: true and false name nobody
+
+Carried = tuple[tuple[str, str | int], ...]
+"""The kinds and raw values an event carries."""
 
 
 class Named(NamedTuple):
@@ -56,12 +60,16 @@ def named_in(event: Event, rules: Rules) -> list[Named]:
     """As `identify`, with keys and ranks; repeated identifiers once."""
     if event.source == INTERNAL_SOURCE and event.name in COMMANDS:
         return []
+    return named_of(carried_by(event, trait_kinds(rules), rules), rules)
+
+
+def named_of(carried: Carried, rules: Rules) -> list[Named]:
+    """The identifiers that raw values name, strongest first, each once."""
     found: dict[int, Named] = {}
-    for kind, raw in _carried(event, rules):
-        if type(raw) is str or type(raw) is int:
-            named = recognise(rules, kind, raw)
-            if named is not None:
-                found[named.key] = named
+    for kind, raw in carried:
+        named = recognise(rules, kind, raw)
+        if named is not None:
+            found[named.key] = named
     if "caller_number" in rules.kinds and "phone" in rules.kinds:
         for named in tuple(found.values()):
             if named.identifier.kind == "caller_number":
@@ -72,37 +80,46 @@ def named_in(event: Event, rules: Rules) -> list[Named]:
     return sorted(found.values()) if len(found) > 1 else list(found.values())
 
 
-def _carried(event: Event, rules: Rules) -> Iterator[tuple[str, Any]]:
-    """Every (kind, raw value) an event carries, in no order."""
+def carried_by(event: Event, traits: frozenset[str], rules: Rules) -> Carried:
+    """Every (kind, raw value) an event carries, in no order; `traits` as `trait_kinds` gives them."""
+    found: list[tuple[str, Any]] = []
     if event.user_id is not None:
-        yield "user_id", event.user_id
+        found.append(("user_id", event.user_id))
     if event.anonymous_id is not None:
-        yield "cookie", event.anonymous_id
-    traits = _trait_kinds(rules)
+        found.append(("cookie", event.anonymous_id))
     properties, context = event.properties, event.context
-    if properties:
-        for kind in traits & properties.keys():
-            yield kind, properties[kind]
-        if event.type == "alias":
-            yield "cookie", properties.get("previous_id", properties.get("previousId"))
-    if not context:
-        return
-    device = context.get("device")
-    if type(device) is dict:
-        yield "device", device.get("id")
+    if properties and not traits.isdisjoint(properties):
+        found += [(kind, raw) for kind, raw in properties.items() if kind in traits and type(raw) in _RAW]
+    if event.type == "alias":
+        raw = properties.get("previous_id", properties.get("previousId"))
+        if type(raw) in _RAW:
+            found.append(("cookie", raw))
+    if context:
+        device = context.get("device")
+        if type(device) is dict and type(raw := device.get("id")) in _RAW:
+            found.append(("device", raw))
+        if "traits" in context or "externalIds" in context:
+            found += _among_context(context, traits, rules)
+    return tuple(found)
+
+
+def _among_context(context: dict[str, Any], traits: frozenset[str], rules: Rules) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
     inner = context.get("traits")
     if type(inner) is dict:
-        for kind in traits & inner.keys():
-            yield kind, inner[kind]
+        found += [(kind, raw) for kind, raw in inner.items() if kind in traits and type(raw) in _RAW]
     others = context.get("externalIds")
     if type(others) is list:
         for other in others:
-            if type(other) is dict and type(other.get("type")) is str and other["type"] in rules.kinds:
-                yield other["type"], other.get("id")
+            kind = other.get("type") if type(other) is dict else None
+            if type(kind) is str and kind in rules.kinds and type(raw := other.get("id")) in _RAW:
+                found.append((kind, raw))
+    return found
 
 
 @lru_cache(8)
-def _trait_kinds(rules: Rules) -> frozenset[str]:
+def trait_kinds(rules: Rules) -> frozenset[str]:
+    """The kinds that are read from traits and properties named like them."""
     return frozenset(rules.kinds) - _FROM_FIELDS
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from ariane.identity.bulk import fetch
 from ariane.identity.commands import SEPARATION
+from ariane.identity.gathering import Pair
 from ariane.identity.rules import Rules
 from ariane.identity.solving import (
     Edge,
@@ -25,8 +26,6 @@ from ariane.identity.solving import (
 )
 from ariane.identity.stored import edges, identifiers, rulings
 
-_EDGE = [edges.c[name] for name in ("edge_key", "a_key", "b_key", "rule", "first_us", "status")]
-
 
 class Row(msgspec.Struct):
     """One identifier as the state holds it; `component` is None until it is first settled."""
@@ -40,35 +39,48 @@ class Row(msgspec.Struct):
     first_us: int
     last_us: int
     n_events: int
-    channels: str
+    channels: dict[str, int]
 
 
-_ROW = [identifiers.c[name] for name in Row.__struct_fields__]
+_ROWS = sa.select(*[identifiers.c[name] for name in Row.__struct_fields__])
+_EDGES = sa.select(*[edges.c[name] for name in ("edge_key", "a_key", "b_key", "rule", "first_us", "status")])
+_KINDS = sa.select(identifiers.c.key, identifiers.c.kind).where(identifiers.c.status != "blocked")
+_APART = sa.select(rulings.c.a_key, rulings.c.b_key).where((rulings.c.rule == SEPARATION) & rulings.c.stands)
+_ANY_APART = _APART.limit(1)
+_counts = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class Settled(msgspec.Struct):
-    """What solving changed: identifiers whose membership is new, where each stood before, edges' new statuses."""
+    """What solving changed: identifiers whose membership is new, where each stood before, evidence's new statuses.
+
+    `roots` are the components solved, `plain` the persons of those that are plainly one person each.
+    """
 
     persons: tuple[Person, ...]
+    plain: list[Person]
+    roots: set[int]
     before: dict[int, str]
     moved: set[int]
-    statuses: list[tuple[int, str]]
+    statuses: list[tuple[int, Pair, str]]
 
     def changed(self) -> dict[str, tuple[int, ...]]:
-        """The persons whose identifiers are not what they were: those that gained some, and those that lost some."""
-        left = {self.before[key] for key in self.moved if key in self.before}
+        """The persons with or without identifiers that had been another's: those that gained some, and those that lost
+        some. Who only gained identifiers nobody had is not among them."""
+        regrouped = self.moved & self.before.keys()
+        left = {self.before[key] for key in regrouped}
         return {
             person.person_id: person.keys
             for person in self.persons
-            if person.person_id in left or not self.moved.isdisjoint(person.keys)
+            if person.person_id in left or not regrouped.isdisjoint(person.keys)
         }
 
 
 def load_rows(conn: sa.Connection, column: sa.Column[Any], values: Iterable[Any], rows: dict[int, Row]) -> None:
     """Add to `rows` the identifiers whose `column` is among `values`; those already there stay as they are."""
-    for row in fetch(conn, sa.select(*_ROW), column, values):
+    for row in fetch(conn, _ROWS, column, values):
         if row[0] not in rows:
-            rows[row[0]] = Row(*row)
+            fields: list[Any] = [*row[:-1], _counts(row[-1])]
+            rows[row[0]] = Row(*fields)
 
 
 def settle(
@@ -90,7 +102,8 @@ def settle(
     members = [key for key, row in rows.items() if row.component in roots or key in seeds]
     before = {key: rows[key].person_id for key in members if rows[key].person_id}
     whole, rest = _sorted_out(conn, members, rows, rules, ties, in_doubt)
-    persons = [one for keys in whole for one in named(rows, keys, [keys], (), (), rules)]
+    plain = [one for keys in whole for one in named(rows, keys, [keys], (), (), rules)]
+    persons = list(plain)
     shared: Collection[int] = ()
     found: list[Sequence[Any]] = []
     if rest:
@@ -101,10 +114,14 @@ def settle(
         shared = shared_among(kinds, evidence, rules)
         known = {key: Known(key, rows[key].kind, rows[key].first_us, rows[key].status == "blocked") for key in rest}
         inner = [edge for edge in evidence if edge.a in rest and edge.b in rest]
-        persons += partition(known, inner, _separations(conn, rest), shared, rules)
+        persons += partition(known, inner, separations(conn, rest), shared, rules)
     moved = _take(rows, persons, shared)
-    statuses = [(row[0], status) for row in found if (status := _status(row, rows, rest, shared)) != row[5]]
-    return Settled(tuple(persons), before, moved, statuses)
+    statuses = [
+        (row[0], (row[1], row[2], row[3]), status)
+        for row in found
+        if (status := _status(row, rows, rest, shared)) != row[5]
+    ]
+    return Settled(tuple(persons), plain, roots, before, moved, statuses)
 
 
 def _take(rows: dict[int, Row], persons: Iterable[Person], shared: Collection[int]) -> set[int]:
@@ -151,7 +168,7 @@ def _sorted_out(
     for group, pairs in people.items():
         if len({component for component, _ in pairs}) != len(pairs):
             doubtful.add(group)  # a component of several persons
-    doubtful |= {groups.of(a) for a, _ in _separations(conn, members)}
+    doubtful |= {groups.of(a) for a, _ in separations(conn, members)}
     whole: list[list[int]] = []
     rest: set[int] = set()
     for group, keys in sets.items():
@@ -164,8 +181,8 @@ def _sorted_out(
 
 def load_edges(conn: sa.Connection, keys: Collection[int]) -> list[Sequence[Any]]:
     """The evidence that touches any of these keys, each once: (edge_key, a, b, rule, first_us, status)."""
-    found = fetch(conn, sa.select(*_EDGE), edges.c.a_key, keys)
-    found += [row for row in fetch(conn, sa.select(*_EDGE), edges.c.b_key, keys) if row[1] not in keys]
+    found = fetch(conn, _EDGES, edges.c.a_key, keys)
+    found += [row for row in fetch(conn, _EDGES, edges.c.b_key, keys) if row[1] not in keys]
     return found
 
 
@@ -182,18 +199,25 @@ def _status(row: Sequence[Any], rows: dict[int, Row], members: set[int], shared:
 
 
 def _kinds_outside(conn: sa.Connection, keys: Collection[int]) -> dict[int, str]:
-    statement = sa.select(identifiers.c.key, identifiers.c.kind).where(identifiers.c.status != "blocked")
-    return {row[0]: row[1] for row in fetch(conn, statement, identifiers.c.key, keys)}
+    return {row[0]: row[1] for row in fetch(conn, _KINDS, identifiers.c.key, keys)}
 
 
-def _separations(conn: sa.Connection, keys: Collection[int]) -> list[tuple[int, int]]:
-    statement = sa.select(rulings.c.a_key, rulings.c.b_key).where((rulings.c.rule == SEPARATION) & rulings.c.stands)
-    if conn.execute(statement.limit(1)).first() is None:
+def separations(conn: sa.Connection, keys: Collection[int]) -> list[tuple[int, int]]:
+    """The pairs held apart of which the first is among these keys."""
+    if conn.execute(_ANY_APART).first() is None:
         return []
-    return [(a, b) for a, b in fetch(conn, statement, rulings.c.a_key, keys)]
+    return [(a, b) for a, b in fetch(conn, _APART, rulings.c.a_key, keys)]
 
 
-def persons_of(rows: dict[int, Row], persons: Iterable[Person]) -> dict[str, tuple[int, int, int, int]]:
+def apart_from_any(conn: sa.Connection, keys: Collection[int]) -> set[int]:
+    """Those of these keys that are held apart from another."""
+    if conn.execute(_ANY_APART).first() is None:
+        return set()
+    pairs = [*fetch(conn, _APART, rulings.c.a_key, keys), *fetch(conn, _APART, rulings.c.b_key, keys)]
+    return {key for pair in pairs for key in pair if key in keys}
+
+
+def persons_of(rows: Mapping[int, Row], persons: Iterable[Person]) -> dict[str, tuple[int, int, int, int]]:
     """Each person's (first_seen_us, last_seen_us, n_events, n_identifiers): the fold over its identifiers."""
     folded: dict[str, tuple[int, int, int, int]] = {}
     for person in persons:
@@ -208,7 +232,7 @@ def persons_of(rows: dict[int, Row], persons: Iterable[Person]) -> dict[str, tup
 
 
 def changes_of(
-    rows: dict[int, Row], before: dict[int, str], alive: Collection[str], rules: Rules
+    rows: Mapping[int, Row], before: Mapping[int, str], alive: Collection[str], rules: Rules
 ) -> list[tuple[str, str, str]]:
     """Where former persons went: (old id, new id, cause). An id that lives on is listed only for what it lost."""
     parts: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))

@@ -179,7 +179,7 @@ def _replay(
         if a == b or b in apart[a]:
             continue
         joint = {kind: counts[a].get(kind, 0) + counts[b].get(kind, 0) for kind in counts[a].keys() | counts[b].keys()}
-        if not _keeps(joint, rules):
+        if not keeps(joint, rules):
             continue
         root, gone = (a, b) if len(counts[a]) >= len(counts[b]) else (b, a)
         groups.join(root, gone)
@@ -201,10 +201,11 @@ def within_limits(kinds: Collection[str], rules: Rules) -> bool:
     counts: defaultdict[str, int] = defaultdict(int)
     for kind in kinds:
         counts[kind] += 1
-    return _keeps(counts, rules)
+    return keeps(counts, rules)
 
 
-def _keeps(counts: Mapping[str, int], rules: Rules) -> bool:
+def keeps(counts: Mapping[str, int], rules: Rules) -> bool:
+    """Whether one person may have so many identifiers of each kind."""
     for kind, n in counts.items():
         if n > 1:
             rule = rules.kinds.get(kind)

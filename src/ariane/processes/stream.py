@@ -11,8 +11,10 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from ariane.consent import absorb as note_consent
+from ariane.consent.memory import Recall as Consents
 from ariane.identity import absorb as tie
 from ariane.identity import rules_of
+from ariane.identity.memory import Recall as Persons
 from ariane.ingest import read
 from ariane.ingest.lag import note
 from ariane.ingest.plan import plan_of
@@ -45,6 +47,7 @@ class Memory:
 
     def __init__(self, stores: Stores) -> None:
         self.seen = Seen(max(LEAST_WINDOW_DAYS, stores.settings.duplicate_window_days))
+        self.persons, self.consents = Persons(), Consents()
         self.day = 0
         self.counts: dict[str, Counter[str]] = {}
 
@@ -83,9 +86,9 @@ def absorb(
 ) -> None:
     """What the state keeps of events seen for the first time, and what those held in quarantine say about consent."""
     rules = rules_of(stores.path)
-    changes = tie(conn, events, rules)
+    changes = tie(conn, events, rules, memory.persons)
     told = heard(conn, changes, held, rules) if held or plan_of(stores.path) else changes
-    note_consent(conn, [*events, *held], told, stores.settings.consent_categories)
+    note_consent(conn, [*events, *held], told, stores.settings.consent_categories, memory.consents)
 
 
 def _first_times(conn: sa.Connection, partition: str, events: Sequence[Taken], memory: Memory) -> Sequence[Taken]:

@@ -88,13 +88,19 @@ def upsert(
 
 @lru_cache(maxsize=256)
 def _upserting(table: sa.Table, update: tuple[str, ...], dialect: str) -> sa.Insert:
-    statement = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     keys = [column.name for column in table.primary_key]
+    statement = _insert(table, dialect)
     if not update:
-        return statement.on_conflict_do_nothing(index_elements=keys)
-    return statement.on_conflict_do_update(
+        nothing: sa.Insert = statement.on_conflict_do_nothing(index_elements=keys)
+        return nothing
+    changed: sa.Insert = statement.on_conflict_do_update(
         index_elements=keys, set_={name: statement.excluded[name] for name in update}
     )
+    return changed
+
+
+def _insert(table: sa.Table, dialect: str) -> Any:
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
 
 
 def upsert_computed(
@@ -103,7 +109,7 @@ def upsert_computed(
     """As `upsert`, with what to set given as expressions, or as functions of the new row."""
     if not rows:
         return
-    statement = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(table)
+    statement = _insert(table, conn.dialect.name)
     resolved = {name: value(statement.excluded) if callable(value) else value for name, value in update.items()}
     keys = [column.name for column in table.primary_key]
     conn.execute(statement.on_conflict_do_update(index_elements=keys, set_=resolved), list(rows))
