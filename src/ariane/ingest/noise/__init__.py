@@ -9,7 +9,7 @@ identifier did what no person does (`noise`, over the lake).
 >>> machine_mark({"userAgent": "Googlebot/2.1"}), noise(DuckEngine(Lake(Path(mkdtemp()))), Noise()).num_rows
 ('user_agent', 0)
 >>> round(distance_km(Place(45.764, 4.8357), Place(48.8566, 2.3522)))
-392
+391
 """
 
 from __future__ import annotations

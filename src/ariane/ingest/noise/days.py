@@ -153,7 +153,7 @@ def distance_km(one: Place, other: Place) -> float:
     d = 2 r asin √(sin²(Δφ/2) + cos φ₁ cos φ₂ sin²(Δλ/2)) (the haversine formula; Sinnott 1984, Sky and Telescope 68).
 
     >>> round(distance_km(Place(45.764, 4.8357), Place(48.8566, 2.3522)))
-    392
+    391
     """
     a, b = math.radians(one.latitude), math.radians(other.latitude)
     half_a, half_l = (b - a) / 2, math.radians(other.longitude - one.longitude) / 2
