@@ -30,8 +30,8 @@ def by_hand(kept: dict[str, list[int]], batch: list[tuple[int, int]]) -> list[bo
     first = []
     for number, day in batch:
         days = kept.setdefault(id_of(number), [])
-        is_first = not any(one == FOR_EVER or abs(one - day) <= WINDOW for one in days)
-        if is_first:
+        is_first = not any(FOR_EVER in (one, day) or abs(one - day) <= WINDOW for one in days)
+        if is_first or (day == FOR_EVER and FOR_EVER not in days):
             days.append(day)
         first.append(is_first)
     return first
@@ -104,6 +104,16 @@ def test_what_was_imported_is_known_for_ever(tmp_path: Path, monkeypatch: pytest
         sent_on(monkeypatch, day)
         deliver(stores, events, partition="import")
         deliver(stores, [events[0]], partition="web-0")
+        process(stores)
+    assert stores.lake.n_rows("events") == len(events)
+    stores.close()
+
+
+def test_a_file_adds_nothing_that_its_source_posted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events, stores = town_events(20)[:200], workspace(tmp_path / "ws")
+    for day, partition in ((0, "web-0"), (10, "import"), (400, "import"), (800, "web-0")):
+        sent_on(monkeypatch, day)
+        deliver(stores, events, partition=partition)
         process(stores)
     assert stores.lake.n_rows("events") == len(events)
     stores.close()

@@ -99,7 +99,8 @@ class Seen:
         """For each event, by its id and the day it was received: whether it comes for the first time. It is noted.
 
         It does not when the same id was taken before on a day at most `window` days away. So the answer is a matter of
-        what was received and when, and not of when it is asked.
+        what was received and when, and not of when it is asked. What is never forgotten is compared whatever the days:
+        a file adds nothing that its source posted before, as long as that is remembered, and then makes it known for ever.
         """
         self._follow(conn)
         if not ids:
@@ -113,17 +114,18 @@ class Seen:
         for block in self._blocks.values():
             places = np.searchsorted(block.high, asked)
             met |= block.high[np.minimum(places, block.size - 1)] == asked
-        fresh = np.ones(len(ids), bool)
+        fresh, noted = np.ones(len(ids), bool), np.ones(len(ids), bool)
         kept: dict[tuple[int, int], list[int]] = {}
         for at in sorted(order[met].tolist()):
             one, received = (int(high[at]), int(low[at])), int(day[at])
             if one not in kept:
                 kept[one] = [day for block in self._blocks.values() for day in block.days_of(*one)]
-            fresh[at] = not any(day == FOR_EVER or abs(day - received) <= self.window for day in kept[one])
-            if fresh[at]:
+            fresh[at] = not any(FOR_EVER in (day, received) or abs(day - received) <= self.window for day in kept[one])
+            noted[at] = fresh[at] or (received == FOR_EVER and FOR_EVER not in kept[one])
+            if noted[at]:
                 kept[one].append(received)
-        if fresh.any():
-            self._add(conn, Block(high[fresh], low[fresh], day[fresh]))
+        if noted.any():
+            self._add(conn, Block(high[noted], low[noted], day[noted]))
         return [bool(one) for one in fresh.tolist()]
 
     def note(self, conn: sa.Connection, ids: Sequence[str], days: Sequence[int]) -> None:
