@@ -166,6 +166,8 @@ def test_history_is_not_rewritten(tmp_path: Path) -> None:
     fresh.write_text(fresh.read_text() + "\n")  # read again
     with pytest.raises(Transient, match="not what was frozen"):
         plan_of(tmp_path).verdict(event(since, properties={}))
+    with pytest.raises(Transient):
+        plan_of(tmp_path).verify()
     fresh.write_text("[[frozen]")
     with pytest.raises(Transient, match=r"frozen\.toml"):
         plan_of(tmp_path)

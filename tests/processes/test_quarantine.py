@@ -15,6 +15,7 @@ import pytest
 
 from ariane import identity
 from ariane.consent import permit
+from ariane.consent import tables as consent_tables
 from ariane.ingest.plan import freeze, plan_of, planned, write_schema
 from ariane.ingest.receive import receive
 from ariane.model import HOUR
@@ -174,6 +175,49 @@ def test_a_refusal_is_heard_from_quarantine(tmp_path: Path) -> None:
     assert stores.log.retire("web-0", stores.log.end("web-0")) > 0, "the log must be in several segments for this test"
     rebuild(stores)
     assert refused() == [("measurement", False)]
+    stores.close()
+
+
+def test_a_refusal_heard_from_quarantine_outlives_a_transaction_that_was_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = planned_workspace(tmp_path / "ws")
+    about = {"type": "track", "userId": "ana", "timestamp": "2026-10-01T10:00:00Z"}
+    agrees = about | {"event": "Consent Given", "messageId": "y", "properties": {"purpose": "marketing"}}
+    said_no = {"consent": {"categoryPreferences": {"marketing": False}}}
+    refuses = about | {"event": "Order Completed", "messageId": "n", "timestamp": "2026-10-02T10:00:00Z"}
+    memory = streaming.Memory(stores)
+    send(stores, [msgspec.json.encode(agrees)])
+    streaming.step(stores, "web-0", memory)
+    columnar.step(stores)
+    send(stores, [msgspec.json.encode(refuses | {"context": said_no})])
+    with monkeypatch.context() as patched:
+        patched.setattr(stores.state, "commit_offset", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            streaming.step(stores, "web-0", memory)
+    streaming.step(stores, "web-0", memory)
+    with stores.state.read() as conn:
+        assert not any(row["granted"] for row in consent_tables(conn)["consents"].to_pylist())
+    columnar.step(stores)
+    assert [row["granted"] for row in rows(stores, "consents") if row["purpose"] == "marketing"] == [False]
+    stores.close()
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_refusal_is_heard_from_somebody_nobody_knows_yet(tmp_path: Path, together: bool) -> None:
+    stores = planned_workspace(tmp_path / "ws")
+    refusing = {
+        "type": "track", "event": "Order Completed", "messageId": "r", "userId": "ana", "properties": {},
+        "timestamp": "2026-10-02T10:00:00Z", "context": {"consent": {"categoryPreferences": {"marketing": False}}},
+    }  # fmt: skip
+    known = {"type": "page", "messageId": "p", "userId": "ana", "timestamp": "2026-10-05T10:00:00Z"}
+    send(stores, [msgspec.json.encode(refusing)])
+    if not together:
+        process(stores)
+        assert rows(stores, "consents") == []
+    send(stores, [msgspec.json.encode(known)])
+    process(stores)
+    assert [(row["purpose"], row["granted"]) for row in rows(stores, "consents")] == [("marketing", False)]
     stores.close()
 
 

@@ -45,7 +45,7 @@ def examine(path: Path) -> list[Check]:
         stores = Stores(path)
     except ArianeError as error:
         return [*checks, Check("settings", "failed", str(error), error.next_step)]
-    for look in (_settings, _log, _state, _lake, _lag, _serving):
+    for look in (_settings, _plan, _log, _state, _lake, _lag, _serving):
         checks += _safely(look, stores)
     return checks
 
@@ -108,6 +108,20 @@ def _settings(stores: Stores) -> Iterator[Check]:
     n = len(stores.settings.sources)
     advice = "" if n else "Run 'ariane keys --add web'."
     yield Check("settings", "ok" if n else "warning", f"format {stores.settings.format}, {n} sources", advice)
+
+
+def _plan(stores: Stores) -> Iterator[Check]:
+    from ariane.ingest.plan import plan_of
+
+    try:
+        plan = plan_of(stores.path)
+        plan.verify()
+    except ArianeError as error:
+        yield Check("tracking plan", "failed", error.what, f"{error.where}: {error.next_step}")
+        return
+    if plan:
+        n = len({version.planned for version in plan.versions if plan.in_force(version.planned) == version})
+        yield Check("tracking plan", "ok", f"{n} kinds of event, {len(plan.versions)} versions")
 
 
 def _log(stores: Stores) -> Iterator[Check]:

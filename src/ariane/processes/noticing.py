@@ -32,7 +32,7 @@ def refresh(stores: Stores) -> bool:
     done, wanted = _done(stores), _wanted(stores)
     if done == wanted or not stores.lake.exists("events"):
         return False
-    engine = DuckEngine(stores.lake)
+    engine = DuckEngine(stores.lake, threads=1)
     try:
         again = done[RULES] != wanted[RULES]
         days = None if again else _touched(engine, done)

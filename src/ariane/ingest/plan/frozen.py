@@ -114,6 +114,12 @@ class Plan:
         """From when everything in the history holds; 0 when there is none."""
         return max((version.since_us for version in self.versions), default=0)
 
+    def verify(self) -> None:
+        """Read every frozen schema. Transient naming the first file that is missing or not what was frozen."""
+        for version in self.versions:
+            if version.schema:
+                self.compiled(version)
+
     def schema(self, version: Version) -> Mapping[str, Any]:
         """The schema a version froze; empty for one that thawed."""
         return self.compiled(version).schema if version.schema else {}
