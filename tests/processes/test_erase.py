@@ -10,9 +10,12 @@ import pytest
 from ariane import identity
 from ariane.consent import permit
 from ariane.errors import Conflict, NotFound
+from ariane.identity.steering import merge_event
+from ariane.ingest import Record, encode
+from ariane.model import Identifier
 from ariane.processes import erase
 from ariane.store import Stores
-from tests.processes.living import answers, deliver, process, town_events, workspace
+from tests.processes.living import NOW_US, answers, deliver, process, town_events, workspace
 
 MARKERS = ("zzmark-cookie", "zzmark@example.org", "zzmark-user", "zzmark-device", "ZZMARK-COMMENT", "zzmark-referrer")
 EVENTS = (
@@ -46,6 +49,97 @@ def test_no_byte_of_an_erased_person_is_left(tmp_path: Path) -> None:
     assert left["map"] == expected["map"]
     stores.close()
     others.close()
+
+
+def test_files_that_hold_nothing_of_the_person_stay_as_they_are(tmp_path: Path) -> None:
+    stores = workspace(tmp_path / "ws")
+    stores.log.segment_bytes = 60_000
+    town = list(town_events(60))
+    for part in (town[:300], [*town[300:600], *EVENTS], town[600:900]):
+        deliver(stores, part)
+        process(stores)
+    before = contents(stores)
+    rows, folder = stores.lake.n_rows("events"), stores.path / "lake" / "events"
+    with stores.state.read() as conn:
+        keys = identity.person(conn, permit("service", actor="test"), "email:zzmark@example.org").keys
+    assert erase(stores, keys).n_events == 3
+    after = contents(stores)
+    assert files_with(stores.path, MARKERS) == []
+    assert stores.lake.n_rows("events") == rows - 3 and stores.lake.missing("events") == []
+    kept = {path: inode for path, inode in before.items() if after.get(path) == inode}
+    logs, parquet = ({path for path in kept if path.endswith(end)} for end in (".log", ".parquet"))
+    assert logs and parquet, "untouched files are the same files"
+    assert {path for path in before if path.endswith(".log")} - logs, "and the touched ones are not"
+    assert {path for path in before if path.endswith(".parquet")} - parquet
+    assert len(list((folder / "_delta_log").glob("*.json"))) < 10
+    stores.close()
+
+
+ELSEWHERE = (
+    b'{"type":"track","event":"Call Started","messageId":"zz-4","anonymousId":"other-1","timestamp":'
+    b'"2026-10-04T10:00:00Z","properties":{"phone":"06 39 98 12 34"},"context":{"note":"zzmark-phone"}}',
+    b'{"type":"track","event":"Noted","messageId":"zz-5","anonymousId":"other-2","timestamp":"2026-10-04T10:00:00Z",'
+    b'"context":{"note":"zzmark-outer","externalIds":[{"type":"email","id":"ZZmark@Example.org"}]}}',
+    b'{"type":"alias","messageId":"zz-6","userId":"zzmark-user","previousId":"zzmark-older"}',
+    b'{"type":"track","event":"Noted","messageId":"zz-7","anonymousId":"other-4","timestamp":"2026-10-04T10:00:00Z",'
+    b'"context":{"note":"zzmark-inner","traits":{"email":"\\u007azmark@example.org"}}}',
+)
+
+
+def test_mentions_in_any_place_and_spelling_go(tmp_path: Path) -> None:
+    stores = workspace(tmp_path / "ws")
+    town = town_events(60)
+    deliver(stores, [*town[:200], *EVENTS, *ELSEWHERE])
+    process(stores)
+    phone = Identifier("phone", "+33639981234")
+    order = merge_event(phone, Identifier("email", "zzmark@example.org"), actor="nina", at="2026-11-01T10:00:00Z")
+    with stores.log.writer("console") as writer:
+        record = Record(
+            source="_ariane", message_id=order["messageId"], type="track", event=order["event"], received_us=NOW_US,
+            timestamp=order["timestamp"], properties=order["properties"],
+        )  # fmt: skip
+        writer.append([encode(record)])
+    process(stores)
+    with stores.state.read() as conn:
+        keys = identity.person(conn, permit("service", actor="test"), "email:zzmark@example.org").keys
+    assert phone.key in keys
+    erased = erase(stores, keys)
+    markers = (
+        *MARKERS,
+        "zzmark-older",
+        "zzmark-phone",
+        "zzmark-outer",
+        "zzmark-inner",
+        "06 39 98 12 34",
+        "+33639981234",
+        "ZZmark",
+    )
+    assert files_with(stores.path, markers) == []
+    assert erased.n_events == 8 and stores.lake.n_rows("events") == 200
+    stores.close()
+
+
+def test_after_the_rules_changed_the_events_are_read_again(tmp_path: Path) -> None:
+    stores = workspace(tmp_path / "ws")
+    deliver(stores, [*town_events(60)[:200], *EVENTS])
+    process(stores)
+    (stores.path / "identity.toml").write_text("[kinds.cookie]\npriority = 200\n", encoding="utf-8")
+    erase(stores, [Identifier("user_id", "zzmark-user").key, Identifier("cookie", "zzmark-cookie").key])
+    rows = stores.lake.read("events", ["anonymous_id", "subject_key"]).to_pylist()
+    cookies = {Identifier("cookie", row["anonymous_id"]).key: row for row in rows if row["anonymous_id"]}
+    assert cookies and all(row["subject_key"] == key for key, row in cookies.items())
+    stores.close()
+
+
+def contents(stores: Stores) -> dict[str, int]:
+    """Every file of log and lake, with what tells whether it is still the same one."""
+    folders = [stores.path / "log", stores.path / "lake" / "events"]
+    return {
+        str(path): path.stat().st_ino
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix in (".log", ".parquet") and "_delta_log" not in path.parts
+    }
 
 
 def test_offsets_mean_what_they_meant(tmp_path: Path) -> None:

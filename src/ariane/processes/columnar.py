@@ -15,7 +15,7 @@ from ariane.ingest.lag import note
 from ariane.processes.exporting import export, settle
 from ariane.processes.quarantining import set_apart
 from ariane.processes.stream import CONSUMER, duplicates, is_erased
-from ariane.processes.tabling import reader_of, to_arrow
+from ariane.processes.tabling import BASIS, MIXED, basis_of, reader_of, to_arrow
 from ariane.store import Stores
 
 BATCH_BYTES = 64 << 20
@@ -54,9 +54,13 @@ def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
     if repeated:
         records = [record for record in records if record[0] not in repeated]
     records = set_apart(stores, partition, offset, position, records)
-    reader = reader_of(rules_of(stores.path), tuple(stores.settings.properties.items()), stores.settings.currency)
+    rules = rules_of(stores.path)
+    reader = reader_of(rules, tuple(stores.settings.properties.items()), stores.settings.currency)
     table = to_arrow(reader.rows(records), stores.settings.properties, partition)
-    stores.lake.append("events", table, partition_by=["event_in"], progress={partition: position})
+    basis = basis_of(rules)
+    if stores.lake.exists("events") and stores.lake.progress("events", BASIS) != basis:
+        basis = MIXED  # rows of other rules are there: what is derived from them anew must read them anew
+    stores.lake.append("events", table, partition_by=["event_in"], progress={partition: position, BASIS: basis})
     note(stores.path, "lake", partition, position)
     return len(records)
 

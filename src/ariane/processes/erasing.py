@@ -1,30 +1,29 @@
 """Erasure: the one rewrite. A person's events leave the log and the lake, and everything derived is derived again
 without them.
 
-Log segments and the lake's events table are written anew beside the old ones and put in their place, so that neither
-a page of the old file nor the statistics of the table keep a word of the person. A record's place in the log stays: it
-is filled with a tombstone of the same length, so every offset still means what it meant.
+The log's segments and the lake's files that hold any of them are written anew beside the old ones and put in their
+place; the lake's tables begin a history of their own, so that neither a page of an old file nor the statistics of a
+table keep a word of the person. A record's place in the log stays: it is filled with a tombstone of the same length, so
+every offset still means what it meant.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ariane.errors import InputError
-from ariane.identity import Rules, identify, rules_of
-from ariane.ingest import read
-from ariane.model import Event
+from ariane.identity import rules_of
 from ariane.processes.delivering import unsend
 from ariane.processes.levelling import Progress
-from ariane.processes.rebuilding import event_of, rebuild
+from ariane.processes.rebuilding import rebuild
+from ariane.processes.seeking import COLUMNS, Seeker
 from ariane.processes.sifting import QUARANTINE
+from ariane.processes.tabling import BASIS
 from ariane.store import Stores
 
 READ_BYTES = 8 << 20
@@ -41,23 +40,24 @@ class Erasure(msgspec.Struct, frozen=True):
 def erase(stores: Stores, keys: Iterable[int], on_progress: Progress | None = None) -> Erasure:
     """Erase every event that carries one of the identifiers `keys`, from log, lake and state.
 
-    Takes about as long as a rebuild, and needs the workspace to itself: Conflict while it is served. Killed half way,
-    it goes on when it is called again, with whatever keys.
+    Reads the log and who each of the lake's events is about, writes the few files that change, and derives the state
+    again: about as long as the stream takes for all events. Needs the workspace to itself: Conflict while it is served.
+    Killed half way, it goes on when it is called again, with whatever keys.
     """
     with stores.only("supervisor"), stores.only("stream"), stores.only("lake"):
         wanted = frozenset(keys) | _unfinished(stores.path)
         # Keys, not names: what is noted to finish an erasure must not keep what it erases.
         _write_whole(stores.path / NOTE, msgspec.json.encode(sorted(wanted)))
         unsend(stores, wanted)  # while the state still knows whose messages they are
-        rules = rules_of(stores.path)
+        seeker = Seeker(wanted, rules_of(stores.path))
         gone: set[str] = set()
         for partition in stores.log.partitions():
             with stores.log.writer(partition) as writer:
                 writer.close()  # nobody appends: the newest segment may be rewritten too
-            gone |= _rewrite_log(stores, partition, wanted, rules)
-        gone |= _rewrite_lake(stores, wanted, rules)
+            gone |= _rewrite_log(stores, partition, seeker)
+        gone |= _rewrite_lake(stores, seeker)
         (stores.path / NOTE).unlink()
-    rebuild(stores, on_progress)
+    rebuild(stores, on_progress, keep_events=True)
     return Erasure(len(gone), len(wanted))
 
 
@@ -71,21 +71,14 @@ def _unfinished(path: Path) -> frozenset[int]:
     return frozenset(msgspec.json.decode(note.read_bytes(), type=list[int])) if note.exists() else frozenset()
 
 
-def _concerns(event: Event, wanted: frozenset[int], rules: Rules) -> bool:
-    return any(identifier.key in wanted for identifier in identify(event, rules))
-
-
-def _rewrite_log(stores: Stores, partition: str, wanted: frozenset[int], rules: Rules) -> set[str]:
+def _rewrite_log(stores: Stores, partition: str, seeker: Seeker) -> set[str]:
     gone: set[str] = set()
 
     def kept(payload: bytes) -> bytes:
-        try:
-            event = read(payload)
-        except InputError:
+        event_id = seeker.in_record(payload)
+        if event_id is None:
             return payload
-        if not _concerns(event, wanted, rules):
-            return payload
-        gone.add(event.event_id)
+        gone.add(event_id)
         return tombstone(payload)
 
     stores.log.rewrite(partition, kept)
@@ -101,22 +94,35 @@ def tombstone(payload: bytes) -> bytes:
     return b"{}" + b" " * (len(payload) - 2)
 
 
-def _rewrite_lake(stores: Stores, wanted: frozenset[int], rules: Rules) -> set[str]:
-    """Write the events, and what is held in quarantine, without the person's rows, each in the old table's place."""
+def _rewrite_lake(stores: Stores, seeker: Seeker) -> set[str]:
+    """Write the files of the events, and of what is held in quarantine, that hold rows of the person without these;
+    the others stay as they are."""
     gone: set[str] = set()
-    tables: dict[str, tuple[Callable[[dict[str, Any]], Event], list[str]]] = {
-        "events": (event_of, ["event_in"]),
-        QUARANTINE: (lambda row: read(row["record"].encode()), []),
+
+    def of_events(rows: pa.Table) -> list[bool]:
+        return seeker.in_rows(rows)
+
+    def of_records(rows: pa.Table) -> list[bool]:
+        return [seeker.in_record(record.encode()) is not None for record in rows.column("record").to_pylist()]
+
+    looks: dict[str, tuple[Callable[[pa.Table], list[bool]], Sequence[str]]] = {
+        "events": (of_events, COLUMNS),
+        QUARANTINE: (of_records, ("record",)),
     }
-    for name, (reading, partition_by) in tables.items():
+    for name, (look, columns) in looks.items():
+        if not stores.lake.exists(name):
+            continue
 
-        def kept(rows: pa.Table, reading: Callable[[dict[str, Any]], Event] = reading) -> pa.Table:
-            concerned = [_concerns(reading(row), wanted, rules) for row in rows.to_pylist()]
-            gone.update(row for row, hit in zip(rows.column("event_id").to_pylist(), concerned, strict=True) if hit)
-            return rows.filter(pc.invert(pa.array(concerned, pa.bool_())))
+        def kept(rows: pa.Table, look: Callable[[pa.Table], list[bool]] = look) -> pa.Table:
+            hit = pa.array(look(rows), pa.bool_())
+            gone.update(rows.column("event_id").filter(hit).to_pylist())
+            return rows.filter(pc.invert(hit))
 
-        if stores.lake.exists(name):
-            stores.lake.rewrite(name, kept, partition_by=partition_by, consumers=stores.log.partitions())
+        def touched(rows: pa.Table, look: Callable[[pa.Table], list[bool]] = look) -> bool:
+            return any(look(rows))
+
+        consumers = [*stores.log.partitions(), BASIS]
+        stores.lake.rewrite(name, kept, consumers=consumers, touched=touched, columns=columns)
     return gone
 
 

@@ -8,27 +8,31 @@ from typing import Any
 import ibis
 import msgspec
 
+from ariane.identity import rules_of
 from ariane.ingest import read
 from ariane.ingest.plan import plan_of
 from ariane.model import Event
 from ariane.processes import stream
 from ariane.processes.levelling import Progress, catch_up
 from ariane.processes.sifting import QUARANTINE, REPLAY, warn
+from ariane.processes.tabling import BASIS, basis_of
 from ariane.store import DuckEngine, Stores
 
 
-def rebuild(stores: Stores, on_progress: Progress | None = None) -> None:
+def rebuild(stores: Stores, on_progress: Progress | None = None, *, keep_events: bool = False) -> None:
     """Delete the state and every derived table, and derive them again.
 
     The events are the log's; where the log's beginning was retired, the lake's `events` table holds what it held, and
-    is replayed first. Conflict while the workspace is being served.
+    is replayed first. With `keep_events` the lake's events stay also where the log is whole, unless the identity rules
+    have changed since they were written. Conflict while the workspace is being served.
     """
     with stores.only("stream"), stores.only("lake"):
         whole = all(stores.log.start(partition) == 0 for partition in stores.log.partitions())
+        stay = keep_events and stores.lake.progress("events", BASIS) == basis_of(rules_of(stores.path))
         stores.state.drop()
         stores.state.create()
         for name in stores.lake.names():
-            if whole or name not in ("events", QUARANTINE):
+            if (whole and not stay) or name not in ("events", QUARANTINE):
                 stores.lake.drop(name)
         if not whole:
             _replay_lake(stores)

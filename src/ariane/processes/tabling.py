@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +16,18 @@ from ariane.identity.copying import Named, named_in
 from ariane.ingest import RowReader, Rows
 from ariane.model import DAY, Event
 from ariane.store import schema_of
+
+BASIS = "basis"
+"""The name under which the lake's events say by which rules their subjects were found."""
+
+MIXED = 0
+
+
+@lru_cache(maxsize=1)
+def basis_of(rules: Rules) -> int:
+    """A number for these rules, never 0."""
+    said = msgspec.json.encode(rules, order="deterministic")
+    return int.from_bytes(blake2b(said, digest_size=7).digest(), "big") | 1
 
 
 @lru_cache(maxsize=1)

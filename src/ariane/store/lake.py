@@ -9,7 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from deltalake import DeltaTable
 
+from ariane.store.carrying import carry
 from ariane.store.delta import WRITER, DeltaTables, columns_of, inside
 from ariane.store.layers import LAYER, NEWS, layered, now
 from ariane.store.securing import mend, secure
@@ -107,21 +109,36 @@ class Lake(DeltaTables):
         *,
         partition_by: Sequence[str] = (),
         consumers: Sequence[str] = (),
+        touched: Callable[[pa.Table], bool] | None = None,
+        columns: Sequence[str] = (),
     ) -> None:
         """Write the table anew with the rows of each file passed through `kept`, and put it in the old one's place:
-        no file, no statistic and no earlier version of it is left. The consumers' progress is kept.
+        nothing that `kept` left out is in a file, a statistic or an earlier version of it. The consumers' progress is
+        kept.
 
-        Killed half way, the old table stands, or `recover` finishes.
+        A file of whose `columns` `touched` says no is taken over as it is. Where it says no of every file, nothing is
+        done at all. Killed half way, the old table stands, or `recover` finishes.
         """
+        table, schema = self.table(name), self.schema(name)
+        looked_at = pa.schema([schema.field(column) for column in columns])
+        by_path = dict(zip(_paths(table), table.file_uris(), strict=True))
+        anew = [
+            path for path, file in by_path.items() if touched is None or touched(self._rows_of(name, file, looked_at))
+        ]
+        if touched is not None and not anew:
+            return
         progress = {consumer: self.progress(name, consumer) for consumer in consumers}
         beside = Lake(self.place.address(REWRITING))
         beside.place.remove("")
-        schema = self.schema(name)
-        for file in self.files(name):
-            rows = kept(self._rows_of(name, file, schema))
+        if len(anew) < len(by_path):
+            with self._writing(name):
+                carry(table, self.place.below(name), beside.place.below(name), by_path.keys() - set(anew))
+        folders = tuple(table.metadata().partition_columns) or partition_by
+        for path in anew:
+            rows = kept(self._rows_of(name, by_path[path], schema))
             if rows.num_rows:
-                beside.append(name, rows, partition_by=partition_by)
-        beside.append(name, schema.empty_table(), partition_by=partition_by, progress=progress)
+                beside.append(name, rows, partition_by=folders)
+        beside.append(name, schema.empty_table(), partition_by=folders, progress=progress)
         beside.secure()
         with self._writing(name), beside.place.system().open_output_stream(READY) as ready:
             ready.write(name.encode())
@@ -131,7 +148,9 @@ class Lake(DeltaTables):
         """One file's rows, with the columns that its folder's name holds."""
         path = inside(file, root := self.place.below(name))
         with root.system().open_input_file(path) as opened:
-            rows = pq.ParquetFile(opened).read()
+            file_of = pq.ParquetFile(opened)
+            there = set(file_of.schema_arrow.names)
+            rows = file_of.read([field.name for field in schema if field.name in there])
         columns = []
         for field in schema:
             if field.name in rows.column_names:
@@ -175,3 +194,8 @@ class Lake(DeltaTables):
             for name in self.names():
                 with self._writing(name):
                     secure(self.place.folder / name, self._note(name), self.version(name))
+
+
+def _paths(table: DeltaTable) -> list[str]:
+    """The table's files as it names them, in the order of its addresses of them."""
+    return [str(path) for path in pa.table(table.get_add_actions()).column("path").to_pylist()]

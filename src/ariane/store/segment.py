@@ -153,13 +153,13 @@ def write_all(descriptor: int, block: bytes) -> None:
 
 def rewrite_segment(path: Path, kept: Callable[[bytes], bytes]) -> int:
     """Write the segment anew with each good payload passed through `kept`, which keeps its length; how many changed.
+    One in which nothing changes is only read.
 
     Lines that fail their checksum are blanked: what cannot be read cannot be shown to be free of anybody.
     """
-    changed = 0
-    beside = path.with_suffix(".rewriting")
-    with path.open("rb") as old, beside.open("wb") as new:
-        for line in old:
+    changed: dict[int, bytes] = {}
+    with path.open("rb") as old:
+        for at, line in enumerate(old):
             payload = line[9:-1]
             if not line.endswith(b"\n") or b"%08x " % crc32(payload) != line[:9]:
                 replaced = b" " * len(payload)
@@ -167,13 +167,15 @@ def rewrite_segment(path: Path, kept: Callable[[bytes], bytes]) -> int:
                 replaced = kept(payload)
             if len(replaced) != len(payload):
                 raise InputError("A record would change its length.", where=str(path))
-            changed += replaced != payload
-            new.write(b"%08x %b" % (crc32(replaced), replaced) + line[9 + len(payload) :])
-        new.flush()
-        os.fsync(new.fileno())
+            if replaced != payload:
+                changed[at] = b"%08x %b" % (crc32(replaced), replaced) + line[9 + len(payload) :]
     if changed:
+        beside = path.with_suffix(".rewriting")
+        with path.open("rb") as old, beside.open("wb") as new:
+            for at, line in enumerate(old):
+                new.write(changed.get(at, line))
+            new.flush()
+            os.fsync(new.fileno())
         beside.replace(path)
         sync_folder(path.parent)
-    else:
-        beside.unlink()
-    return changed
+    return len(changed)
