@@ -35,8 +35,8 @@ def fetch() -> Path | None:
         return modules()
     print("Installing the official JavaScript clients (once) ...", file=sys.stderr)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(LISTED / name, FOLDER / name)
+    for name, as_npm_calls_it in (("package.json", "package.json"), ("lock.json", "package-lock.json")):
+        shutil.copy(LISTED / name, FOLDER / as_npm_calls_it)
     command = [
         "npm",
         "install",
@@ -56,7 +56,7 @@ def fetch() -> Path | None:
 
 
 def _wanted() -> str:
-    return hashlib.sha256((LISTED / "package-lock.json").read_bytes()).hexdigest()
+    return hashlib.sha256((LISTED / "lock.json").read_bytes()).hexdigest()
 
 
 if __name__ == "__main__" and not fetch():
