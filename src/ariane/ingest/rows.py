@@ -46,7 +46,11 @@ class Part(msgspec.Struct, gc=False):
 
 
 class Rows(msgspec.Struct):
-    """Events as columns, in no order. `properties` and `context` hold places among the parts, which events share."""
+    """Events as columns, in no order. `properties` and `context` hold places among the parts, which events share.
+
+    >>> Rows({"event": ["Product Viewed"], "properties": [0]}, [], []).columns["event"]
+    ['Product Viewed']
+    """
 
     columns: dict[str, list[Any]]
     properties: list[Part]
