@@ -6,6 +6,7 @@ Every field is documented in docs/settings.md; a test holds the two together.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tomllib
 from difflib import get_close_matches
@@ -185,12 +186,15 @@ def create(path: Path, name: str = "Ariane", sources: dict[str, Source] | None =
     return load(path)
 
 
+_SOURCE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+
 def add_source(path: Path, name: str, channel: str = "") -> Source:
     """Append a source with a fresh write key to `ariane.toml`. Conflict if the name is taken."""
     if name in load(path).sources:
         raise Conflict(f"There is a source named '{name}' already.", where=str(path / "ariane.toml"))
-    if not name.isidentifier():
-        raise InputError(f"'{name}' cannot name a source.", allowed="letters, digits and _, not starting with a digit")
+    if not _SOURCE.fullmatch(name):
+        raise InputError(f"'{name}' cannot name a source.", allowed="a to z, digits and _, not a digit first")
     source = Source(write_key=new_write_key(), channel=channel)
     with (path / "ariane.toml").open("a", encoding="utf-8") as file:
         file.write(f'\n[sources.{name}]\nwrite_key = "{source.write_key}"\nchannel = "{channel}"\n')

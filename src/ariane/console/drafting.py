@@ -142,14 +142,15 @@ def _looked_at(
     file = inbox.file_of(desk.path, name)
     mapping: Mapping | None = None
     report: ImportReport | None = None
-    with inbox.head(file) as head:
-        sample = inbox.sample(head)
-        try:
+    sample = inbox.Sample((), ())
+    try:
+        with inbox.head(file) as head:
+            sample = inbox.sample(head)
             mapping = None if kind else mapping_for(desk.path, file, head)
             if problem is None:
                 report = dry_run(kind or _format(file), head, mapping=mapping, folder=desk.path / "sources")
-        except ArianeError as error:
-            problem = problem or error
+    except ArianeError as error:
+        problem = problem or error
     said = roles.roles_of(mapping, sample.columns) if mapping is not None else None
     written = text or (mapping_text(mapping) if mapping is not None else _draft_text(desk.path, name))
     rule = mapping.events[0] if mapping is not None else None

@@ -13,6 +13,7 @@ import lzma
 import os
 import re
 import tempfile
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -157,9 +158,16 @@ def head(file: Path) -> Iterator[Path]:
         if kind == "parquet":
             _first_rows(file, beside)
         else:
-            with _opened(file) as lines:
-                beside.write_bytes(b"".join(islice(_bounded(lines), HEAD_ROWS + 1)))
+            beside.write_bytes(_first_lines(file))
         yield beside
+
+
+def _first_lines(file: Path) -> bytes:
+    try:
+        with _opened(file) as lines:
+            return b"".join(islice(_bounded(lines), HEAD_ROWS + 1))
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise InputError(f"The file cannot be unpacked: {error}.", where=file.name) from error
 
 
 def _bounded(lines: IO[bytes]) -> Iterator[bytes]:
