@@ -60,17 +60,23 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 def absorb(
-    conn: sa.Connection, events: Sequence[Event], rules: Rules | None = None, recall: Recall | None = None
+    conn: sa.Connection,
+    events: Sequence[Event],
+    rules: Rules | None = None,
+    recall: Recall | None = None,
+    *,
+    more: bool = False,
 ) -> Changes:
     """Take these events in; each must come once. The state is the same for any order and any batching of them.
 
     Cost: a few bulk reads and writes a batch, and solving again the components whose evidence changed. `recall` spares
-    the reads of what the last batches met; it changes no answer. Runs in the caller's transaction.
+    the reads of what the last batches met; it changes no answer. With `more` the batch has a version of its own even
+    when nobody is named in it: the caller writes more under it. Runs in the caller's transaction.
     """
     rules, recall = rules or Rules.default(), recall or Recall()
     batch = gather(events, rules)
     to_change = bool(batch.sightings or batch.rulings)
-    version, *marks = recall.open(conn, to_change=to_change)
+    version, *marks = recall.open(conn, to_change=to_change or more)
     if not to_change:
         return Changes(version, batch.subjects, {}, frozenset(), marks=(marks[0], marks[1]))
     rows = _load(conn, batch, recall)

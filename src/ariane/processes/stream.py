@@ -86,7 +86,7 @@ def absorb(
 ) -> None:
     """What the state keeps of events seen for the first time, and what those held in quarantine say about consent."""
     rules = rules_of(stores.path)
-    changes = tie(conn, events, rules, memory.persons)
+    changes = tie(conn, events, rules, memory.persons, more=bool(held))
     told = heard(conn, changes, held, rules) if held or plan_of(stores.path) else changes
     note_consent(conn, [*events, *held], told, stores.settings.consent_categories, memory.consents)
 
