@@ -100,7 +100,7 @@ class Seen:
 
         It does not when the same id was taken before on a day at most `window` days away. So the answer is a matter of
         what was received and when, and not of when it is asked. What is never forgotten is compared whatever the days:
-        a file adds nothing that its source posted before, as long as that is remembered, and then makes it known for ever.
+        a file adds nothing that its source posted before, as long as that is remembered, and makes it known for ever.
         """
         self._follow(conn)
         if not ids:
