@@ -23,6 +23,9 @@ from ariane.ingest.wire import Stamped, TooLarge, mend, parse, payloads_of
 INFLATED = 2
 """A compressed body may hold this many times `max_body_bytes`."""
 
+MEMBERS = 100
+"""Pieces a compressed body may be put together of; libraries send one."""
+
 _PROVIDER = re.compile(r"[a-z][a-z0-9-]{0,62}")
 Hook = Callable[[bytes, Mapping[str, str]], list[dict[str, object]]]
 
@@ -178,7 +181,9 @@ def _inflated(body: bytes, max_body_bytes: int) -> bytes:
     most = max_body_bytes * INFLATED
     pieces: list[bytes] = []
     size = 0
-    while body[:2] == b"\x1f\x8b":
+    for _ in range(MEMBERS + 1):  # each costs a copy of all that follows
+        if body[:2] != b"\x1f\x8b":
+            break
         stream = zlib.decompressobj(31)
         try:
             pieces.append(stream.decompress(body, most - size + 1))
@@ -190,6 +195,8 @@ def _inflated(body: bytes, max_body_bytes: int) -> bytes:
         if not stream.eof:
             raise InputError("The compressed body ends early.", next_step="Send it whole.")
         body = stream.unused_data
+    else:
+        raise too_large(most)
     return b"".join(pieces)
 
 
