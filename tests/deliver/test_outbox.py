@@ -115,6 +115,7 @@ def test_a_failure_is_tried_again_ever_later_and_then_given_up(state: State, err
     [
         {"payload": {"subject": "a\nBcc: all@example.org", "text": ""}},
         {"address": "not an address"},
+        {"address": "@example.org"},
         {"address": "ana@example.org\nBcc: all@example.org"},
         {"address_kind": "phone"},
         {"payload": {"text": "no subject"}},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -61,7 +62,12 @@ class EmailFiles:
             email.set_content(str(message.payload["text"]))
             if "html" in message.payload:
                 email.add_alternative(str(message.payload["html"]), subtype="html")
-        except (KeyError, ValueError, IndexError) as error:  # header injection, a malformed address, no subject
+        except (
+            KeyError,
+            ValueError,
+            IndexError,
+            MessageError,
+        ) as error:  # header injection, a malformed address, no subject
             raise InputError(
                 f"This is no e-mail: {error}.", where=message.message_id, allowed="subject, text, html"
             ) from error
