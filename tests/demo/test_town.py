@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import tracemalloc
 from collections import Counter
 from datetime import date
 from itertools import islice
@@ -120,3 +122,18 @@ def test_no_truth_is_said_plainly(tmp_path: Path) -> None:
 
     with pytest.raises(NotFound, match="ariane demo"):
         load(tmp_path)
+
+
+def test_a_town_of_any_size_is_generated_in_the_memory_of_a_chunk(tmp_path: Path) -> None:
+    town = Town(seed=2, n_persons=1_000_000, until_on=date(2026, 4, 30))
+    held: list[int] = []
+    gc.collect()
+    gc.disable()  # as it is while a town is sent: nothing may need to be looked for to be given back
+    tracemalloc.start()
+    try:
+        for _ in islice(town.batches(20, truth=tmp_path), 12):
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert max(held[6:]) < max(held[:6]) + 2_000_000, held

@@ -13,7 +13,12 @@ from ariane.cli.options import emit
 @click.option(
     "--dir", "folder", type=click.Path(path_type=Path), default=Path("ariane-demo"), help="Where the town lives."
 )
-@click.option("--persons", type=click.IntRange(1, 10_000_000), default=5_000, help="How many persons. Default 5,000.")
+@click.option(
+    "--persons",
+    type=click.IntRange(1, 1_000_000),
+    default=5_000,
+    help="How many persons, up to 1,000,000. Default 5,000.",
+)
 @click.option("--seed", type=int, default=1, help="The same seed builds the same town.")
 @click.option("--no-serve", is_flag=True, help="Build it, print the summary, and stop.")
 @click.option("--port", type=int, default=None, help="Port of the console. Default 8600, or the next one free.")

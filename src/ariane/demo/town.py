@@ -15,6 +15,7 @@ from ariane.demo.whereabouts import consent_of
 from ariane.errors import InputError
 
 MOST_PERSONS = 1_000_000
+ROWS_A_GROUP = 50_000
 _time = itemgetter(0)
 
 
@@ -46,7 +47,8 @@ class Town:
 
     def batches(self, persons_per_chunk: int = 500, *, truth: Path | None = None) -> Iterator[list[bytes]]:
         """Segment batch bodies, a list for each chunk of persons, in order of time within it; each body has at most
-        250 events and 440 kB. Memory is that of one chunk. With `truth` the folder is written on the way."""
+        250 events and 440 kB. Memory is that of one chunk, however many there are. With `truth` the folder is written
+        on the way."""
         if truth is None:
             yield from self._chunks(persons_per_chunk, None)
             return
@@ -60,8 +62,7 @@ class Town:
                 life = live(self.seed, number, self._origin())
                 rows = rows_of(life)
                 writer.add(life.person, witness(rows, life.person.shared), len(rows))
-                if number % 500 == 499:
-                    writer.flush()
+                writer.flush(ROWS_A_GROUP)
 
     def _origin(self) -> datetime:
         return datetime.combine(self.since_on, time())
@@ -72,7 +73,7 @@ class Town:
             for number in range(first, min(first + persons_per_chunk, self.n_persons)):
                 events += self._events_of(number, writer)
             if writer is not None:
-                writer.flush()
+                writer.flush(ROWS_A_GROUP)
             events.sort(key=_time)
             yield bodies([event for _, event in events])
 

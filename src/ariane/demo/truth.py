@@ -75,10 +75,11 @@ class TruthWriter:
             self._rows["churn"].append((truth_id, churned))
         self._rows["intents"].append((truth_id, person.intent))
 
-    def flush(self) -> None:
-        """Write what has gathered: memory stays that of one chunk."""
+    def flush(self, least: int = 1) -> None:
+        """Write the tables of which `least` rows have gathered, so that memory stays small. Each time makes a row group
+        of the file, and the writer remembers them all: a large town's must not be small."""
         for name, rows in self._rows.items():
-            if rows:
+            if len(rows) >= least:
                 schema = SCHEMAS[name]
                 columns = [
                     pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)
