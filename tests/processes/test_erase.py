@@ -158,6 +158,22 @@ def test_offsets_mean_what_they_meant(tmp_path: Path) -> None:
     stores.close()
 
 
+def test_a_damaged_line_stops_nothing_once_it_is_blanked(tmp_path: Path) -> None:
+    stores = workspace(tmp_path / "ws")
+    deliver(stores, [*town_events(60)[:50], EVENTS[0]])
+    [segment] = (stores.path / "log" / "web-0").glob("*.log")
+    content = bytearray(segment.read_bytes())
+    content[40] ^= 1
+    segment.write_bytes(content)
+    process(stores)
+    with stores.state.read() as conn:
+        keys = identity.person(conn, permit("service", actor="test"), "user_id:zzmark-user").keys
+    erase(stores, keys)
+    assert stores.lake.n_rows("events") == 49
+    assert files_with(stores.path, MARKERS) == []
+    stores.close()
+
+
 def test_an_erasure_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stores = workspace(tmp_path / "ws")
     deliver(stores, [*town_events(60)[:100], *EVENTS])

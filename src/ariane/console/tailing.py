@@ -62,8 +62,8 @@ def _of(record: Record, partition: str) -> Arrival:
 
 
 def _is_erased(record: Record) -> bool:
-    """Whether only the place of the record is left."""
-    return record.payload[:2] == b"{}"
+    """Whether only the place of the record is left: a tombstone, or blanks where a line was damaged."""
+    return record.payload[:2] == b"{}" or record.payload[:1] in b" "
 
 
 def standing_at(log: Log, place: str) -> bytes:

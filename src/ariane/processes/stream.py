@@ -77,8 +77,9 @@ def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
 
 
 def is_erased(payload: bytes) -> bool:
-    """Whether the record's place is all that is left of it (see erase.tombstone)."""
-    return payload[:2] == b"{}"
+    """Whether the record's place is all that is left of it: a tombstone, or the blanks an erasure left of a line that
+    could not be read."""
+    return payload[:2] == b"{}" or payload[:1] in b" "
 
 
 def absorb(
