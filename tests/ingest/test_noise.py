@@ -181,6 +181,7 @@ class _Silent:
 
 def test_the_table_follows_the_events_day_by_day(tmp_path: Path) -> None:
     stores = workspace(tmp_path / "ws")
+    assert not noticing.is_behind(stores), "nothing to wait for where nothing is"
 
     def sent(cookie: str, day: int, n: int) -> list[bytes]:
         return [

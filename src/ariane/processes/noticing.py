@@ -24,14 +24,14 @@ RULES = "rules"
 
 def is_behind(stores: Stores) -> bool:
     """Whether events came, or the rules changed, since the table was last written."""
-    return _done(stores) != _wanted(stores)
+    return stores.lake.exists("events") and _done(stores) != _wanted(stores)
 
 
 def refresh(stores: Stores) -> bool:
     """Bring the table level; whether it was behind. Only the lake's writer may call it."""
-    done, wanted = _done(stores), _wanted(stores)
-    if done == wanted or not stores.lake.exists("events"):
+    if not is_behind(stores):
         return False
+    done, wanted = _done(stores), _wanted(stores)
     engine = DuckEngine(stores.lake, threads=1)
     try:
         again = done[RULES] != wanted[RULES]
