@@ -178,6 +178,23 @@ def test_a_request_out_of_an_event_is_taken_by_the_collector(town_site: Site, to
     assert received.reply.status == 200 and received.n_invalid == 0 and len(received.payloads) == 1
 
 
+def test_what_the_libraries_send_of_somebody_and_of_their_device_is_left_out_too() -> None:
+    from ariane.console.reproducing import as_curl, read_record
+    from ariane.ingest.keys import Keys
+    from ariane.ingest.receive import receive
+
+    sent = {
+        "messageId": "m", "userId": "ana", "traits": {"nom": "Prat", "employer": "Acme", "age": 43, "plan": "gold"},
+        "context": {"device": {"id": "UDID-9", "type": "ios", "name": "iPhone de Ana", "advertisingId": "AAAA-BBBB"},
+                    "location": {"latitude": 48.8566, "longitude": 2.3522}},
+    }  # fmt: skip
+    keys = Keys({"wk": ("web", "web")})
+    [payload] = receive("identify", {"authorization": "Basic d2s6"}, json.dumps(sent).encode(), keys, 7).payloads
+    told = as_curl(read_record(payload, shown=False), "http://127.0.0.1:8600")
+    assert '"nom"' in told and '"advertisingId"' in told
+    assert not re.search(r"\bana\b|prat|acme|\b43\b|UDID|AAAA|48\.8|2\.35", told, re.IGNORECASE)
+
+
 @pytest.mark.parametrize("place", ["", "web-0", "nowhere:0", "told:1", "told:99999999999", "../told:0", "told:-1"])
 def test_where_no_event_stands_there_is_no_test(town_site: Site, told: Path, place: str) -> None:
     assert town_site.client.get("/live/test", params={"at": place}).status_code == 404

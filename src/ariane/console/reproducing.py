@@ -29,6 +29,7 @@ SOMEBODY = re.compile(
     re.IGNORECASE,
 )
 WORDS = re.compile(r"comment|text|message|note|review|question_text|body|subject", re.IGNORECASE)
+FIGURES = re.compile(r"(latitude|longitude|lat|lon|lng|age|salary|income|\w*birth\w*|postal\w*|zip\w*)$", re.IGNORECASE)
 PLACES = ("url", "referrer", "path", "search", "href", "link")
 
 
@@ -46,20 +47,27 @@ class Disguise:
         self._stand_ins: dict[str, dict[str, str]] = defaultdict(dict)
 
     def record(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """The whole record; the traits of identify and group are all about somebody."""
+        """The whole record; the traits of identify and group are all about somebody, wherever they stand."""
         about = record.get("type") in ("identify", "group")
         return {name: self._of(value, name, about=about and name == "properties") for name, value in record.items()}
 
     def _of(self, value: Any, name: str, *, about: bool) -> Any:
+        about = about or name == "traits"
         if isinstance(value, dict):
+            told = {key: self._of(inner, str(key), about=about) for key, inner in value.items()}
             if "id" in value and "type" in value:  # an external id says its kind beside it
-                return value | {"id": self._stand_in(NAMES.get(str(value["type"]), "id"), str(value["id"]))}
-            return {key: self._of(inner, str(key), about=about) for key, inner in value.items()}
+                kind = str(value["type"])
+                told |= {"type": value["type"], "id": self._stand_in(NAMES.get(kind, "id"), str(value["id"]))}
+            return told
         if isinstance(value, list):
             return [self._of(inner, name, about=about) for inner in value]
-        if not isinstance(value, str) or not value:
-            return value if not isinstance(value, (int, float)) or name not in NAMES else self._number(name, value)
-        return self._text(value, name, about=about)
+        if isinstance(value, str) and value:
+            return self._text(value, name, about=about)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return value
+        if name in NAMES:
+            return self._number(name, value)
+        return 0 if FIGURES.match(name) else value
 
     def _text(self, value: str, name: str, *, about: bool) -> str:
         if name == "ip":
@@ -167,7 +175,7 @@ def as_curl(record: Mapping[str, Any], address: str) -> str:
     )
     body = {name: value for name, value in record.items() if name in SENT and value not in (None, {})}
     if kind in ("identify", "group") and "properties" in body:
-        body["traits"] = body.pop("properties")
+        body["traits"] = body.get("traits") or body.pop("properties")
     text = msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
     return (
         f"curl -sS -X POST {address}/v1/{kind} \\\n"
@@ -177,7 +185,7 @@ def as_curl(record: Mapping[str, Any], address: str) -> str:
 
 SENT = (
     "event", "name", "userId", "anonymousId", "previousId", "groupId", "timestamp", "originalTimestamp", "messageId",
-    "properties", "context", "integrations",
+    "properties", "traits", "context", "integrations",
 )  # fmt: skip
 
 
