@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,14 @@ from tests.console.conftest import HOSTILE, Site
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WIDTHS = (360, 1280, 2560)
-SCREENS = (
-    "/",
-    "/people",
-    "/people/PERSON",
-    "/journeys",
-    "/journeys?open=step:searches",
-    "/live",
-    "/planted",
-    "/nowhere",
-)
+THEME_RULES = ["color-contrast"]
+"""The rules whose answer a theme can change."""
+
+FULL = (
+    "/", "/people", "/people/PERSON", "/journeys", "/journeys?open=step:searches", "/live", "/live?open=PLACE",
+    "/sources", "/sources?open=till&channel=store", "/sources/import?file=till.csv", "/planted", "/nowhere",
+)  # fmt: skip
+EMPTY = ("/", "/people", "/journeys", "/live", "/sources", "/sources/import")
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -53,25 +52,60 @@ def page(browser: Any) -> Iterator[Any]:
 def visit(page: Any, site: Site, where: str) -> None:
     """Go there, and wait until it has been measured."""
     where = where.replace("PERSON", site.person()) if "PERSON" in where else where
+    if "PLACE" in where:
+        found = re.search(r"open=([^\"&]+)", site.get("/live?status=accepted").text)
+        assert found
+        where = where.replace("PLACE", found[1])
     page.goto(site.address + where, wait_until="load")
     page.wait_for_selector("h1")
     page.wait_for_selector("[data-measuring]", state="detached", timeout=120_000)
 
 
-@pytest.mark.parametrize("lang", ["en", "fr"])
-@pytest.mark.parametrize("where", SCREENS)
-def test_everybody_can_read_it_at_every_width_in_both_themes(page: Any, town_site: Site, where: str, lang: str) -> None:
-    visit(page, town_site, where + ("&" if "?" in where else "?") + f"lang={lang}")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    for place, width in enumerate(WIDTHS):
-        # The two languages together see every width in both themes.
-        theme = ("light", "dark")[(place + (lang == "fr")) % 2]
-        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{width} px scrolls sideways"
-        found = page.evaluate("(rules) => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)
-        told = [(one["id"], [node["html"][:160] for node in one["nodes"][:3]]) for one in found["violations"]]
-        assert not told, f"{width} px, {theme}"
+@pytest.fixture(scope="module")
+def walker(browser: Any) -> Iterator[Any]:
+    """One page that goes everywhere."""
+    opened = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en-GB", reduced_motion="reduce")
+    opened.wrong = []
+    opened.on("console", lambda said: opened.wrong.append(said.text) if said.type in ("error", "warning") else None)
+    opened.on("pageerror", lambda error: opened.wrong.append(str(error)))
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("where", FULL)
+def test_everybody_can_read_a_full_screen(walker: Any, town_site: Site, where: str) -> None:
+    if "till.csv" in where:
+        from ariane.ingest.sources import sample_of
+
+        (town_site.path / "inbox").mkdir(exist_ok=True)
+        (town_site.path / "inbox" / "till.csv").write_text(sample_of("till"), encoding="utf-8")
+    readable(walker, town_site, where)
+
+
+@pytest.mark.parametrize("where", EMPTY)
+def test_everybody_can_read_an_empty_screen(walker: Any, empty_site: Site, where: str) -> None:
+    readable(walker, empty_site, where)
+
+
+def readable(page: Any, site: Site, where: str) -> None:
+    """In both languages, both themes and at every width: nothing to complain of, nothing that scrolls sideways."""
+    page.wrong.clear()
+    for lang in ("en", "fr"):
+        visit(page, site, where + ("&" if "?" in where else "?") + f"lang={lang}")
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        for place, width in enumerate(WIDTHS):
+            page.set_viewport_size({"width": width, "height": 900})
+            # What a theme cannot change is looked at in one of them, a different one at the next width.
+            themes = ("light", "dark") if (place + (lang == "fr")) % 2 else ("dark", "light")
+            for rules, theme in zip((RULES, THEME_RULES), themes, strict=True):
+                page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+                fits = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+                assert fits, f"{width} px scrolls sideways"
+                kind = "rule" if rules is THEME_RULES else "tag"
+                asked = {"runOnly": {"type": kind, "values": rules}, "resultTypes": ["violations"]}
+                found = page.evaluate("(asked) => axe.run(document, asked)", asked)
+                told = [(one["id"], [node["html"][:160] for node in one["nodes"][:3]]) for one in found["violations"]]
+                assert not told, f"{lang}, {width} px, {theme}"
     assert [said for said in page.wrong if "404" not in said or where != "/nowhere"] == []
 
 
@@ -177,7 +211,7 @@ def test_a_paused_feed_waits_and_then_catches_up(page: Any, town_site: Site) -> 
 
 
 def test_hostile_words_run_nothing(page: Any, hostile_site: Site) -> None:
-    for where in ("/", "/people", "/people/PERSON", "/journeys?range=all", "/live"):
+    for where in ("/", "/people", "/people/PERSON", "/journeys?range=all", "/live", "/sources"):
         visit(page, hostile_site, where)
         page.set_viewport_size({"width": 360, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), where

@@ -11,7 +11,7 @@ import pytest
 
 from tests.console.conftest import HOSTILE, Site, serving
 
-SCREENS = ("/", "/people", "/journeys", "/live", "/planted")
+SCREENS = ("/", "/people", "/journeys", "/live", "/sources", "/sources/import", "/planted")
 PAGES = (
     *SCREENS,
     "/people/PERSON",
@@ -20,7 +20,7 @@ PAGES = (
     "/people/PERSON?reveal=support",
 )
 SHEETS = (
-    "/people.csv", "/channels.csv", "/planted.csv", "/journeys/steps.csv", "/journeys/touchpoints.csv",
+    "/people.csv", "/channels.csv", "/sources.csv", "/planted.csv", "/journeys/steps.csv", "/journeys/touchpoints.csv",
     "/journeys/findings.csv", "/journeys/behind.csv?open=step:searches", "/people/PERSON/timeline.csv",
     "/people/PERSON/identifiers.csv", "/people/PERSON/evidence.csv",
 )  # fmt: skip
@@ -46,7 +46,7 @@ def test_a_screen_is_whole(town_site: Site, where: str, lang: str) -> None:
     )
 
 
-@pytest.mark.parametrize("where", [*PAGES[:1], "/people", "/journeys", "/live"])
+@pytest.mark.parametrize("where", ["/", "/people", "/journeys", "/live", "/sources/import"])
 def test_an_empty_workspace_names_the_next_command(empty_site: Site, where: str) -> None:
     answer = empty_site.get(where)
     assert answer.status_code == 200
