@@ -159,7 +159,7 @@ def as_curl(record: Mapping[str, Any], address: str) -> str:
     r"""A command that sends the event again, as the source's client would, with a write key from the environment.
 
     >>> print(as_curl({"type": "track", "event": "It's", "messageId": "test-1"}, "http://127.0.0.1:8600"))
-    curl -sS -X POST http://127.0.0.1:8600/v1/track \\
+    curl -sS -X POST http://127.0.0.1:8600/v1/track \
       -u "$ARIANE_WRITE_KEY:" -H 'Content-Type: application/json' --data-binary @- <<'EVENT'
     {
       "event": "It's",
