@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ariane.identity import Rules, identify
-from ariane.identity.copying import Named, named_in
+from ariane.identity.copying import Named, named_in, recognise
 from ariane.ingest import RowReader, Rows, columns_of, read
 from ariane.model import Event, key_of
 
@@ -82,7 +83,7 @@ def reader() -> RowReader:
         found = named_in(event, RULES)
         return found[0] if found else None
 
-    return RowReader(strongest, OWN, "EUR")
+    return RowReader(strongest, partial(recognise, RULES), OWN, "EUR")
 
 
 READER = reader()

@@ -76,11 +76,12 @@ _NOT_PLAIN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class RowReader:
     """Reads records into rows. It remembers what it opened, so one reader should read many batches.
 
-    `strongest` gives the strongest identifier of an event, or None; it is asked of parts of events too. `registered`
-    are the workspace's own properties, `currency` that of money that names none.
+    `strongest` gives the strongest identifier of an event, or None; it is asked of parts of events too. `named` gives
+    the one of a kind (user_id, cookie) and raw value. `registered` are the workspace's own properties, `currency` that
+    of money that names none.
 
     >>> from ariane.ingest.record import Record, encode
-    >>> reader = RowReader(lambda event: (0, 7) if event.user_id else None)
+    >>> reader = RowReader(lambda event: None, lambda kind, raw: (0, 7))
     >>> rows = reader.rows([(0, encode(Record(source="web", message_id="m-1", type="page", received_us=1,
     ...                                       user_id="ana", properties={"name": "Home", "path": "/"})))])
     >>> rows.columns["subject_key"], rows.columns["event"], rows.properties[0].columns
@@ -90,10 +91,11 @@ class RowReader:
     def __init__(
         self,
         strongest: Callable[[Event], Strength | None],
+        named: Callable[[str, str], Strength | None],
         registered: Mapping[str, str] | None = None,
         currency: str = "EUR",
     ) -> None:
-        self._strongest = strongest
+        self._strongest, self._named = strongest, named
         self._plan: Plan = plan_of(registered or {}, currency)
         self._properties: dict[bytes, Part] = {}
         self._contexts: dict[bytes, Part] = {}
@@ -170,11 +172,11 @@ class RowReader:
             if other is not None and (best is None or other < best):
                 best = other
             if name := stored.user_id:
-                other = users[name] if name in users else self._who(users, user_id=name)
+                other = users[name] if name in users else self._who(users, "user_id", name)
                 if other is not None and (best is None or other < best):
                     best = other
             if name := stored.anonymous_id:
-                other = cookies[name] if name in cookies else self._who(cookies, anonymous_id=name)
+                other = cookies[name] if name in cookies else self._who(cookies, "cookie", name)
                 if other is not None and (best is None or other < best):
                     best = other
             keys.append(key_of("event", ids[at]) if best is None else best[1])
@@ -230,9 +232,8 @@ class RowReader:
     def _part(self, value: dict[str, Any], columns: Callable[[Mapping[str, Any], Plan], dict[str, object]]) -> Part:
         return Part(_text(value).decode(), columns(value, self._plan), "", "", "", False, None)
 
-    def _who(self, known: dict[str, Strength | None], **named: str) -> Strength | None:
-        (name,) = named.values()
-        found = self._strongest(_event(**named))
+    def _who(self, known: dict[str, Strength | None], kind: str, name: str) -> Strength | None:
+        found = self._named(kind, name)
         _remember(known, name, found)
         return found
 

@@ -18,7 +18,7 @@ from ariane.processes.stream import CONSUMER, duplicates, is_erased
 from ariane.processes.tabling import BASIS, MIXED, basis_of, reader_of, to_arrow
 from ariane.store import Stores
 
-BATCH_BYTES = 64 << 20
+BATCH_BYTES = 32 << 20
 FAR_BEHIND_BYTES = 8 << 20
 CATCHING_UP_S = 60.0
 
@@ -43,7 +43,7 @@ def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
     records: list[tuple[int, bytes]] = []
     position = offset
     while position < until and position - offset < BATCH_BYTES:
-        batch = stores.log.read(partition, position, min(until - position, 16 << 20))
+        batch = stores.log.read(partition, position, min(until - position, 8 << 20))
         if batch.next_offset == position:
             break
         records += [(record.offset, record.payload) for record in batch.records if not is_erased(record.payload)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ariane.identity import Rules
-from ariane.identity.copying import Named, named_in
+from ariane.identity.copying import Named, named_in, recognise
 from ariane.ingest import RowReader, Rows
 from ariane.model import DAY, Event
 from ariane.store import schema_of
@@ -38,7 +38,7 @@ def reader_of(rules: Rules, properties: tuple[tuple[str, str], ...], currency: s
         found = named_in(event, rules)
         return found[0] if found else None
 
-    return RowReader(strongest, dict(properties), currency)
+    return RowReader(strongest, partial(recognise, rules), dict(properties), currency)
 
 
 def to_arrow(rows: Rows, properties: dict[str, str], partition: str) -> pa.Table:

@@ -4,6 +4,6 @@ among persons since a version."""
 from __future__ import annotations
 
 from ariane.identity.exporting import News, news, version_of, whole
-from ariane.identity.identifying import Named, named_in
+from ariane.identity.identifying import Named, named_in, recognise
 
-__all__ = ["Named", "News", "named_in", "news", "version_of", "whole"]
+__all__ = ["Named", "News", "named_in", "news", "recognise", "version_of", "whole"]
