@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from ariane.identity import rules_of
 from ariane.processes.delivering import unsend
-from ariane.processes.levelling import Progress
+from ariane.processes.levelling import Progress, catch_up
 from ariane.processes.rebuilding import rebuild
 from ariane.processes.seeking import COLUMNS, Seeker
 from ariane.processes.sifting import QUARANTINE
@@ -44,10 +44,12 @@ def erase(stores: Stores, keys: Iterable[int], on_progress: Progress | None = No
     again: about as long as the stream takes for all events. Needs the workspace to itself: Conflict while it is served.
     Killed half way, it goes on when it is called again, with whatever keys.
     """
+    catch_up(stores, on_progress)  # the log is taken anew in another order: no repeat may stand between state and lake
     with stores.only("supervisor"), stores.only("stream"), stores.only("lake"):
         wanted = frozenset(keys) | _unfinished(stores.path)
         # Keys, not names: what is noted to finish an erasure must not keep what it erases.
         _write_whole(stores.path / NOTE, msgspec.json.encode(sorted(wanted)))
+        stores.state.create()  # the outbox is declared with this room: a state made without it has no such table
         unsend(stores, wanted)  # while the state still knows whose messages they are
         seeker = Seeker(wanted, rules_of(stores.path))
         gone: set[str] = set()
@@ -56,8 +58,8 @@ def erase(stores: Stores, keys: Iterable[int], on_progress: Progress | None = No
                 writer.close()  # nobody appends: the newest segment may be rewritten too
             gone |= _rewrite_log(stores, partition, seeker)
         gone |= _rewrite_lake(stores, seeker)
-        (stores.path / NOTE).unlink()
     rebuild(stores, on_progress, keep_events=True)
+    (stores.path / NOTE).unlink()  # until now the state and what is derived from it still knew them
     return Erasure(len(gone), len(wanted))
 
 
