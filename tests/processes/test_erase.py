@@ -13,7 +13,7 @@ from ariane.errors import Conflict, NotFound
 from ariane.identity.steering import merge_event
 from ariane.ingest import Record, encode
 from ariane.model import Identifier
-from ariane.processes import erase
+from ariane.processes import erase, stream
 from ariane.store import Stores
 from tests.processes.living import NOW_US, answers, deliver, process, town_events, workspace
 
@@ -174,23 +174,35 @@ def test_a_damaged_line_stops_nothing_once_it_is_blanked(tmp_path: Path) -> None
     stores.close()
 
 
-def test_an_erasure_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("where", ["_rewrite_lake", "rebuild"])
+def test_an_erasure_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     stores = workspace(tmp_path / "ws")
     deliver(stores, [*town_events(60)[:100], *EVENTS])
     process(stores)
     with stores.state.read() as conn:
         keys = identity.person(conn, permit("service", actor="test"), "user_id:zzmark-user").keys
 
-    def cut(*_: object) -> None:
+    def cut(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     module = import_module("ariane.processes.erasing")
     with monkeypatch.context() as patched:
-        patched.setattr(module, "_rewrite_lake", cut)
+        patched.setattr(module, where, cut)
         with pytest.raises(KeyboardInterrupt):
             erase(stores, keys)
-    erase(stores, ())
+    assert module.finish(stores) is not None and module.finish(stores) is None
     assert files_with(stores.path, MARKERS) == []
+    stores.close()
+
+
+def test_a_repeat_the_lake_has_not_passed_is_still_one(tmp_path: Path) -> None:
+    stores, events = workspace(tmp_path / "ws"), town_events(60)[:50]
+    deliver(stores, events, partition="web-1")
+    process(stores)
+    deliver(stores, events, partition="web-0")
+    stream.run(stores)
+    erase(stores, [1])
+    assert stores.lake.n_rows("events") == 50
     stores.close()
 
 

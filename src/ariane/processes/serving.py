@@ -101,6 +101,10 @@ def serve(
 ) -> None:
     """Run the workspace until told to stop. `on_ready` is called once the front door answers."""
     stores = Stores(path)
+    if (stores.path / "erasing.json").exists():
+        from ariane.processes.erasing import finish  # loads what serving does without
+
+        finish(stores)
     chosen = stores.settings
     with stores.only("supervisor"):
         stores.close()
