@@ -199,3 +199,33 @@ def test_every_metric_is_told_and_documented(tmp_path: Path) -> None:
 
 def test_busy_is_429() -> None:
     assert (Busy.code, Busy.status, Busy("x").retry_after_s) == ("too_many_requests", 429, 1)
+
+
+def test_bodies_that_never_come_hold_no_room_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ariane.ingest.collector.BODY_S", 0.2)
+    create(tmp_path / "ws", sources={"web": Source("wk_test")})
+
+    def request(length: int, body: bytes | None) -> AsgiRequest:
+        async def receive() -> Message:
+            if body is None:
+                await asyncio.sleep(60)
+            return {"type": "http.request", "body": body}
+
+        headers = [(b"content-length", str(length).encode())]
+        scope: Message = {
+            "type": "http", "method": "POST", "path": "/v1/track", "scheme": "http", "query_string": b"",
+            "headers": headers,
+        }  # fmt: skip
+        return AsgiRequest(scope, receive)
+
+    async def scene() -> tuple[int, set[int], int]:
+        collector = Collector(tmp_path / "ws")
+        idle = [asyncio.create_task(collector.answer(request(4_194_303, None))) for _ in range(16)]
+        await asyncio.sleep(0.05)
+        meanwhile = await collector.answer(request(len(BODY), BODY))
+        ended = {reply.status for reply in await asyncio.gather(*idle)}
+        afterwards = await collector.answer(request(len(BODY), BODY))
+        collector.sink.close()
+        return meanwhile.status, ended, afterwards.status
+
+    assert asyncio.run(scene()) == (429, {408}, 200)

@@ -57,6 +57,9 @@ LOOK_S = 1.0
 
 BEHIND_RETRY_S = 10
 
+SMALL_BYTES, BODY_S = 1 << 16, 30.0
+"""A larger body, or one of a length nobody says, has so many seconds to come: room is held for it meanwhile."""
+
 _PLAIN = (("content-type", "text/plain; version=0.0.4; charset=utf-8"), FRESH)
 _STATUS = (JSON, FRESH)
 _ELSEWHERE = frozenset({"metrics", "hook"})
@@ -107,7 +110,8 @@ class Collector:
         except Transient as error:
             return self._refused(await _drained(request, error))
         try:
-            body = await request.body(length, keys.max_body_bytes)
+            coming = request.body(length, keys.max_body_bytes)
+            body = await (coming if 0 <= length <= SMALL_BYTES else _in_time(coming))
             if body is None:
                 received = Received(refusal(too_large(keys.max_body_bytes)))
             elif route.kind in _ELSEWHERE or len(body) > INLINE_BYTES:
@@ -318,6 +322,20 @@ def create_asgi() -> Callable[[Message, Receive, Send], Awaitable[None]]:
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
 
     return app
+
+
+class TooSlow(Transient):
+    """The body did not come in time."""
+
+    code, status = "too_slow", 408
+
+
+async def _in_time(coming: Awaitable[bytes | None]) -> bytes | None:
+    try:
+        return await asyncio.wait_for(coming, BODY_S)
+    except TimeoutError:
+        allowed = f"{BODY_S:.0f} seconds, or bodies of at most {SMALL_BYTES:,} bytes"
+        raise TooSlow("The body did not come in time.", allowed=allowed, next_step="Send it again.") from None
 
 
 async def _drained(request: Request, error: Transient) -> Reply:
