@@ -46,11 +46,11 @@ def decide(receipts: Iterable[Receipt], basis: str) -> Consent:
             latest[receipt.subject_key] = receipt
     if not latest:
         return Consent(basis != "consent", None, None, False)
-    granted = [receipt.granted for receipt in latest.values()]
+    granted = {receipt.granted for receipt in latest.values()}
     said = False not in granted
-    clash = not said and True in granted
-    decided = max([_since(receipt, listed) for receipt in latest.values() if receipt.granted == said])
-    return Consent(said or basis == "contract", said, decided, clash)
+    otherwise = _last_otherwise(listed, said)
+    decided = max([_since(one, otherwise) for one in latest.values() if one.granted == said])
+    return Consent(said or basis == "contract", said, decided, len(granted) > 1)
 
 
 def _is_later(one: Receipt, other: Receipt) -> bool:
@@ -63,13 +63,18 @@ def _is_later(one: Receipt, other: Receipt) -> bool:
     return (one.channel != ANY_CHANNEL, other.slot) > (other.channel != ANY_CHANNEL, one.slot)
 
 
-def _since(held: Receipt, listed: list[Receipt]) -> int:
+def _last_otherwise(listed: list[Receipt], said: bool) -> dict[int, int]:
+    """When each identifier last said the opposite."""
+    last: dict[int, int] = {}
+    for receipt in listed:
+        if receipt.granted != said:
+            last[receipt.subject_key] = max(receipt.at_us, last.get(receipt.subject_key, receipt.at_us))
+    return last
+
+
+def _since(held: Receipt, otherwise: Mapping[int, int]) -> int:
     """When the answer that holds was given; one that rides along on events, since it last was otherwise."""
-    if held.slot:
-        return held.at_us
-    key, granted = held.subject_key, held.granted
-    otherwise = [r.at_us for r in listed if r.granted != granted and r.subject_key == key]
-    return max(held.first_us, *otherwise) if otherwise else held.first_us
+    return held.at_us if held.slot else max(held.first_us, otherwise.get(held.subject_key, held.first_us))
 
 
 def decide_all(receipts: Iterable[Receipt], bases: Mapping[str, str]) -> dict[tuple[str, str], Consent]:

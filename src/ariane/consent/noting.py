@@ -119,18 +119,20 @@ def _given(
             for receipt in receipts_of(event, *subject, categories):
                 _add(given, receipt)
             continue
-        said = said_in(event.context)
+        context = event.context
+        if "consent" not in context and "consentManagement" not in context:
+            continue
+        said = said_in(context)
         preferences = said.get("categoryPreferences") if type(said) is dict else None
         if type(said) is not dict or type(preferences) is not dict:
             continue
         answers = _answers(_encode(preferences), said.get("resolutionStrategy") == "or", names)
         if not answers:
             continue
-        known = riding.get((subject, answers))
-        if known is None:
-            riding[subject, answers] = (event.occurred_us, event)
-        else:
-            riding[subject, answers] = (min(known[0], event.occurred_us), max(known[1], event, key=_when))
+        first_us, last = riding.get((subject, answers), (event.occurred_us, event))
+        if (event.occurred_us, event.event_id) > (last.occurred_us, last.event_id):
+            last = event
+        riding[subject, answers] = min(first_us, event.occurred_us), last
     for ((key, strong), answers), (first_us, last) in riding.items():
         for purpose, granted in answers:
             receipt = Receipt(
@@ -139,10 +141,6 @@ def _given(
             )  # fmt: skip
             _add(given, receipt)
     return given
-
-
-def _when(event: Event) -> tuple[int, str]:
-    return event.occurred_us, event.event_id
 
 
 @lru_cache(maxsize=4096)

@@ -20,6 +20,7 @@ receipts = sa.Table(
     sa.Column("source", sa.String, nullable=False),
     sa.Column("text_version", sa.String, nullable=False),
     sa.Column("strong", sa.Boolean, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 consents = sa.Table(
@@ -32,4 +33,5 @@ consents = sa.Table(
     sa.Column("decided_us", sa.BigInteger, nullable=False),
     sa.Column("clash", sa.Boolean, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
 )

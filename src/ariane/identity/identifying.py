@@ -68,15 +68,14 @@ def named_of(carried: Carried, rules: Rules) -> list[Named]:
     found: dict[int, Named] = {}
     for kind, raw in carried:
         named = recognise(rules, kind, raw)
-        if named is not None:
-            found[named.key] = named
-    if "caller_number" in rules.kinds and "phone" in rules.kinds:
-        for named in tuple(found.values()):
-            if named.identifier.kind == "caller_number":
-                # The same number by another name: who calls from it is who left it as their phone.
-                phone = recognise(rules, "phone", named.identifier.value)
-                if phone is not None:
-                    found[phone.key] = phone
+        if named is None:
+            continue
+        found[named.key] = named
+        if kind == "caller_number" and "phone" in rules.kinds:
+            # The same number by another name: who calls from it is who left it as their phone.
+            phone = recognise(rules, "phone", named.identifier.value)
+            if phone is not None:
+                found[phone.key] = phone
     return sorted(found.values()) if len(found) > 1 else list(found.values())
 
 

@@ -38,9 +38,12 @@ _NOT_A_BOT = "cubot"  # a maker of telephones
 _LIST = Path(__file__).parent / "vendor" / "crawler-user-agents.txt"
 
 
+_TELLING = frozenset({"userAgent", "bot", "webdriver", "userAgentData"})
+
+
 def is_machine(context: Mapping[str, Any]) -> bool:
     """Whether an event's context says that a machine sent it."""
-    return machine_mark(context) != ""
+    return not _TELLING.isdisjoint(context) and machine_mark(context) != ""
 
 
 def machine_mark(context: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from ariane.model import DAY, SECOND
 
@@ -30,7 +31,7 @@ def instant_us(stamp: Stamp) -> int | None:
     >>> instant_us("yesterday") is None
     True
     """
-    if isinstance(stamp, str):
+    if type(stamp) is str:
         try:
             moment = datetime.fromisoformat(stamp)
         except ValueError:
@@ -71,9 +72,9 @@ def occurred_us(stamp: Stamp, sent: Stamp, received_us: int) -> int:
     >>> occurred_us(day + "03:02Z", day + "03:12Z", received) == instant_us(day + "01:34Z")
     True
     """
-    stamped, sent_us = instant_us(stamp), instant_us(sent)
+    stamped = instant_us(stamp)
     latest = received_us + FUTURE_US
-    if sent_us is not None:
+    if sent is not None and (sent_us := _sent_us(sent)) is not None:
         skew = received_us - sent_us
         if -LATENCY_US <= skew <= LATENCY_US:
             skew = 0
@@ -83,3 +84,6 @@ def occurred_us(stamp: Stamp, sent: Stamp, received_us: int) -> int:
     if stamped is not None and EARLIEST_US <= stamped <= latest:
         return stamped
     return received_us
+
+
+_sent_us = lru_cache(maxsize=256, typed=True)(instant_us)  # one time of sending for all the events of a request

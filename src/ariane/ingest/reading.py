@@ -90,7 +90,7 @@ def read(payload: bytes, sources: Mapping[str, HasChannel] = _NO_SOURCES) -> Eve
         properties.setdefault("previousId", stored.previous_id)
     if stored.invalid is not None:
         context["ariane"] = {"invalid": stored.invalid}
-    if b"ajs_" in payload and (claims := claims_of(context)):
+    if "page" in context and b"ajs_" in payload and (claims := claims_of(context)):
         stored.user_id = unclaimed(stored.user_id, claims.get("user_id"))
         stored.anonymous_id = unclaimed(stored.anonymous_id, claims.get("anonymous_id"))
         properties = without(properties, claims)
@@ -101,13 +101,14 @@ def read(payload: bytes, sources: Mapping[str, HasChannel] = _NO_SOURCES) -> Eve
     if name is None:
         given = properties.get("name") if kind in ("page", "screen") else None
         name = given if isinstance(given, str) else ""
+    channel = context.get("channel")
     return Event(
         event_id=event_id_of(stored.source, stored.message_id),
         message_id=stored.message_id,
         source=stored.source,
         type=kind,
         name=name,
-        channel=_channel(stored, sources),
+        channel=channel if type(channel) is str and channel in _KNOWN_CHANNELS else _channel(stored, sources),
         occurred_us=happened_us(stored),
         received_us=stored.received_us,
         anonymous_id=stored.anonymous_id or None,

@@ -32,10 +32,18 @@ def fetch(
         return rows
     one_list, several = _among(statement, column, conn.dialect)
     if type(wanted[0]) is not bytes:
-        return [*conn.exec_driver_sql(one_list, (_json(wanted).decode(),))]
+        return _rows(conn.exec_driver_sql(one_list, (_json(wanted).decode(),)))
     for at in range(0, len(wanted), CHUNK):  # JSON has no bytes
         chunk = wanted[at : at + CHUNK]
-        rows += conn.exec_driver_sql(several.replace(_HERE, ",".join("?" * len(chunk))), tuple(chunk))
+        rows += _rows(conn.exec_driver_sql(several.replace(_HERE, ",".join("?" * len(chunk))), tuple(chunk)))
+    return rows
+
+
+def _rows(result: sa.CursorResult[Any]) -> list[Sequence[Any]]:
+    """What the driver gives, as it gives it."""
+    cursor = result.cursor
+    rows: list[Sequence[Any]] = [] if cursor is None else cursor.fetchall()  # type: ignore[assignment]
+    result.close()
     return rows
 
 

@@ -255,5 +255,6 @@ def _tune_sqlite(connection: Any, _record: Any) -> None:
         "foreign_keys=OFF",
         "cache_size=-65536",
         "temp_store=MEMORY",
+        "wal_autocheckpoint=8192",  # pages; a page that changes often is copied back once instead of many times
     ):
         connection.execute(f"PRAGMA {pragma}")
