@@ -16,7 +16,7 @@ from ariane.store.delta import WRITER, DeltaTables, columns_of, inside
 from ariane.store.layers import LAYER, NEWS, layered, now
 from ariane.store.securing import mend, secure
 
-TIERS, FAN_IN = (1 << 20, 16 << 20, 128 << 20), 12
+SIZES, FAN_IN = (256 << 10, 2 << 20, 16 << 20, 128 << 20), 12
 REWRITING, READY = ".rewriting", "ready"
 
 
@@ -33,6 +33,7 @@ class Lake(DeltaTables):
     def __init__(self, root: Path | str) -> None:
         super().__init__(root)
         self._needless: dict[str, dict[str, float]] = {}
+        self._looked: dict[str, int] = {}
 
     def settle(self, name: str, *, share: float = 0.25, least: int = 50_000, files: int = 32) -> None:
         """Put the news of a table among the rest when they are more than `share` of it and `least` rows; join their
@@ -55,32 +56,33 @@ class Lake(DeltaTables):
         with self._writing(name):
             return int(self.table(name).optimize.compact(target_size=target_bytes)["numFilesRemoved"])
 
-    def join(self, name: str, *, tiers: Sequence[int] = TIERS, most: int = FAN_IN) -> int:
-        """Join the files of each folder that has more than `most` below a size, for the smallest such size among
-        `tiers` (bytes); how many were joined.
+    def join(self, name: str, *, sizes: Sequence[int] = SIZES, most: int = FAN_IN) -> int:
+        """Join the files of each folder that has more than `most` much smaller (an eighth) than one of the `sizes`, in
+        bytes, to files of that size, the least there is; how many were joined.
 
-        Files that were joined are of the next size and wait for others of theirs, so a row is rewritten about once a
-        size and not each time a small file comes.
+        What was joined waits for others of its size, so a row is rewritten a few times a size and not each time a small
+        file comes. Looks only once some files have come since it last did.
         """
         table, joined = self._known(name), 0
-        if table is None:
+        if table is None or len(table.file_uris()) < self._looked.get(name, 0) + most // 2:
             return 0
         actions = pa.table(table.get_add_actions(flatten=True))
         keys = [column for column in actions.column_names if column.startswith("partition.")]
         folders: dict[tuple[Any, ...], list[int]] = {}
         for row in actions.select(["size_bytes", *keys]).to_pylist():
             folders.setdefault(tuple(row[key] for key in keys), []).append(row["size_bytes"])
-        for folder, sizes in folders.items():
-            small = [tier for tier in tiers if sum(size < tier for size in sizes) > most]
-            if small:
+        for folder, held in folders.items():
+            wanted = [size for size in sizes if sum(8 * one < size for one in held) > most]
+            if wanted:
                 here = [
                     (key.removeprefix("partition."), "=", str(mark)) for key, mark in zip(keys, folder, strict=True)
                 ]
                 with self._writing(name):
                     found = table.optimize.compact(
-                        partition_filters=here or None, target_size=small[0], writer_properties=WRITER
+                        partition_filters=here or None, target_size=wanted[0], writer_properties=WRITER
                     )
                 joined += int(found["numFilesRemoved"])
+        self._looked[name] = len(table.file_uris())
         return joined
 
     def sweep(self, name: str, *, grace_s: float = 300.0) -> int:
