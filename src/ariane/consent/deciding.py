@@ -9,7 +9,7 @@ import msgspec
 from ariane.consent.receipts import ANY_CHANNEL, Receipt
 
 
-class Consent(msgspec.Struct, frozen=True):
+class Consent(msgspec.Struct, frozen=True, gc=False):
     """Where a person stands on one purpose and channel. `granted`: may be used; `said`: their own word, None when they
     said nothing; `decided_us`: when the answer that holds was given; `clash`: their identifiers do not agree."""
 

@@ -29,7 +29,7 @@ SPOKEN = frozenset({PREFERENCE_EVENT, *EXPLICIT})
 ANY_CHANNEL = ""
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One answer of one identifier. `channel` "" means every channel. `strong`: the identifier names a human.
 
     An answer given in so many words has its own `slot` (its event); one that only rides along on events is kept once,

@@ -20,7 +20,7 @@ Pair = tuple[int, int, str]
 """Two identifiers' keys in ascending order, and the rule that ties them."""
 
 
-class Sighting(msgspec.Struct):
+class Sighting(msgspec.Struct, gc=False):
     """How often and when one identifier was seen, and how many events it is the subject of, by channel."""
 
     identifier: Identifier
@@ -30,7 +30,7 @@ class Sighting(msgspec.Struct):
     channels: dict[str, int]
 
 
-class Evidence(msgspec.Struct):
+class Evidence(msgspec.Struct, gc=False):
     """How often and when two identifiers were seen as one person's, and the first event that says so. `edge_key` and
     `status` are the state's, once it is known there."""
 
@@ -63,7 +63,7 @@ class Gathered(msgspec.Struct):
     until_us: int
 
 
-class _Cast(msgspec.Struct):
+class _Cast(msgspec.Struct, gc=False):
     """The events that carry the same identifiers in the same way: of most persons a batch has a few such."""
 
     named: list[Named]

@@ -16,7 +16,7 @@ _VERSION, _MARK = "identity", "mark"
 _BOTH = sa.select(versions.c.name, versions.c.version)
 
 
-class Plain(msgspec.Struct):
+class Plain(msgspec.Struct, gc=False):
     """A component that is one person, with no identifier shared and nothing held apart: new identifiers that keep
     within the limits can join it without a look at the others. `oldest` is (first_us, key)."""
 

@@ -27,7 +27,7 @@ from ariane.identity.solving import (
 from ariane.identity.stored import edges, identifiers, rulings
 
 
-class Row(msgspec.Struct):
+class Row(msgspec.Struct, gc=False):
     """One identifier as the state holds it; `component` is None until it is first settled."""
 
     key: int

@@ -5,6 +5,7 @@ One transaction a batch holds the effects and the offset.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -32,6 +33,7 @@ duplicates = sa.Table(
 
 CONSUMER = "stream"
 READ_BYTES = 16 << 20
+GATHER_S, GATHER_BYTES = 0.5, 4 << 20
 LEAST_WINDOW_DAYS = 30
 NEVER_FORGOTTEN = frozenset({"import", REPLAY})
 """The partitions of what is imported, and let out of quarantine: a file may be imported again after years, and must add
@@ -49,6 +51,7 @@ class Memory:
         self.seen = Seen(max(LEAST_WINDOW_DAYS, stores.settings.duplicate_window_days))
         self.persons, self.consents = Persons(), Consents()
         self.day = 0
+        self.offsets: dict[str, int] = {}
         self.counts: dict[str, Counter[str]] = {}
 
 
@@ -56,7 +59,7 @@ def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
     """Take one batch of `partition` into the state; how many records it held. 0: nothing new."""
     memory = memory or Memory(stores)
     with stores.state.read() as conn:
-        offset = stores.state.offset(conn, CONSUMER, partition)
+        offset = memory.offsets[partition] = stores.state.offset(conn, CONSUMER, partition)
     batch = stores.log.read(partition, offset, READ_BYTES)
     if batch.next_offset == offset:
         return 0
@@ -70,6 +73,7 @@ def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
             warn(conn, plan, fresh)
         stores.state.commit_offset(conn, CONSUMER, partition, batch.next_offset)
         _forget(conn, stores, events, memory)
+    memory.offsets[partition] = batch.next_offset
     counts = memory.counts.setdefault(partition, Counter(duplicates=0, quarantined=0))
     counts.update(duplicates=len(sound) - len(fresh), quarantined=len(held))
     note(stores.path, CONSUMER, partition, batch.next_offset, counts)
@@ -128,6 +132,17 @@ def _forget(conn: sa.Connection, stores: Stores, events: list[Taken], memory: Me
         if ahead and not is_erased(ahead[0].payload):
             today = min(today, day_of(read(ahead[0].payload).received_us))
     memory.seen.forget(conn, today - 1)
+
+
+def gather(stores: Stores, memory: Memory, for_s: float) -> None:
+    """Let records gather for so long, though never long: a page written for several events is written once. Not while
+    many are waiting already."""
+    until = time.monotonic() + min(GATHER_S, for_s)
+    while (left := until - time.monotonic()) > 0:
+        ahead = [stores.log.end(name) - memory.offsets.get(name, 0) for name in stores.log.partitions()]
+        if sum(ahead) >= GATHER_BYTES:
+            return
+        time.sleep(min(0.02, left))
 
 
 def run(stores: Stores, partitions: list[str] | None = None) -> int:

@@ -140,11 +140,14 @@ def stream(path: Path) -> None:
     def step(stores: Stores) -> int:
         nonlocal memory, began
         memory = memory or consumer.Memory(stores)
+        started = time.monotonic()
         taken = sum(consumer.step(stores, partition, memory) for partition in stores.log.partitions())
         if taken or not began:
             began = True
             with stores.state.read() as conn:
                 _note(stores, "stream", stores.state.offsets(conn, consumer.CONSUMER), noted)
+        if taken:
+            consumer.gather(stores, memory, SHARE_OF_WAITING * (time.monotonic() - started))
         return taken
 
     _Follower(path, "stream").follow(step, IDLE_S)
