@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -38,6 +38,11 @@ def whole(conn: sa.Connection, name: str, rows_at_once: int = 200_000) -> Iterat
     """`identifiers`, `persons` or `edges` in the order of its key, so many rows at a time."""
     for batch in _batches(conn, _selects()[name].order_by(*_ORDER[name]), name, rows_at_once):
         yield pa.Table.from_batches([batch])
+
+
+def holders(conn: sa.Connection, keys: Collection[int]) -> frozenset[str]:
+    """The persons who hold any of these identifiers."""
+    return frozenset(row[0] for row in fetch(conn, sa.select(identifiers.c.person_id), identifiers.c.key, keys))
 
 
 def news(conn: sa.Connection, since: int) -> News:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 
 from ariane.deliver import Adapter, EmailFiles, deliver_due, forget
-from ariane.identity import tables as identity_tables
+from ariane.identity.copying import holders
 from ariane.store import Stores
 
 OUTBOX = "outbox"
@@ -29,9 +29,7 @@ def unsend(stores: Stores, keys: Collection[int]) -> int:
     """Forget every message to the persons and addresses of these identifiers: in the outbox, and the file of each
     e-mail nobody has taken away yet. How many there were."""
     with stores.state.begin() as conn:
-        held = identity_tables(conn)["identifiers"].select(["key", "person_id"]).to_pylist()
-        persons = {row["person_id"] for row in held if row["key"] in keys}
-        gone = forget(conn, persons, keys)
+        gone = forget(conn, holders(conn, keys), keys)
     for message_id in gone:
         (stores.path / OUTBOX / f"{message_id}.eml").unlink(missing_ok=True)
         (stores.path / OUTBOX / f"{message_id}.part").unlink(missing_ok=True)

@@ -3,7 +3,7 @@ among persons since a version."""
 
 from __future__ import annotations
 
-from ariane.identity.exporting import News, news, version_of, whole
+from ariane.identity.exporting import News, holders, news, version_of, whole
 from ariane.identity.identifying import Named, named_in, recognise
 
-__all__ = ["Named", "News", "named_in", "news", "recognise", "version_of", "whole"]
+__all__ = ["Named", "News", "holders", "named_in", "news", "recognise", "version_of", "whole"]
