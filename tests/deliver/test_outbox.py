@@ -95,7 +95,15 @@ def test_consent_is_asked_going_in_and_again_going_out(state: State, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("error", [OSError("disk full"), Transient("The server is busy.")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("disk full"),
+        Transient("The server is busy."),
+        KeyError("smtp"),
+        UnicodeEncodeError("ascii", "é", 0, 1, "no"),
+    ],
+)
 def test_a_failure_is_tried_again_ever_later_and_then_given_up(state: State, error: Exception) -> None:
     put(state, message())
     broken, now, waits = Broken(error), 1, []
@@ -107,7 +115,30 @@ def test_a_failure_is_tried_again_ever_later_and_then_given_up(state: State, err
         assert deliver_due(state, {"email": broken}, row.next_us - 1) == {}, "not before its time"
         now = row.next_us
     assert (status(state)["m-1"], broken.tried) == ("failed", 8)
-    assert waits[:3] == [30, 60, 120] and str(error) == row.error
+    assert waits[:3] == [30, 60, 120] and str(error) in row.error
+
+
+def test_a_message_that_no_adapter_can_carry_keeps_no_other_from_leaving(state: State) -> None:
+    class Fussy:
+        def send(self, message: Message) -> None:
+            if message.message_id == "m-1":
+                raise ValueError("never like this")
+
+    put(state, message(), message(2), message(3))
+    with state.begin() as conn:
+        conn.execute(sa.update(outbox).where(outbox.c.message_id == "m-3").values(payload="{no"))
+    assert deliver_due(state, {"email": Fussy()}, 1) == {"queued": 1, "sent": 1}
+    assert status(state) == {"m-1": "queued", "m-2": "sent", "m-3": "failed"}
+
+
+def test_a_message_that_ends_whoever_takes_it_is_given_up(state: State) -> None:
+    put(state, message())
+    taken, now = 0, 1
+    while status(state)["m-1"] in ("queued", "claimed") and taken < 20:
+        with state.begin() as conn:
+            taken += len(claim(conn, now))  # and the process is gone
+        now += 6 * MINUTE
+    assert (status(state)["m-1"], taken) == ("failed", 8)
 
 
 @pytest.mark.parametrize(

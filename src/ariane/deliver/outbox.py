@@ -65,19 +65,30 @@ def claim(
 ) -> list[Message]:
     """Take up to `limit` messages that are due, oldest first, for `lease_s` seconds; each counts one more attempt.
 
-    Nobody else is given them until the lease ends; whoever took them and died loses them to the next claim.
+    Nobody else is given them until the lease ends; whoever took them and died loses them to the next claim. One taken
+    8 times whose end nobody wrote down has failed, and so has one that cannot be read.
     """
+    due = _due(now_us, channel)
+    worn = due & (outbox.c.status == "claimed") & (outbox.c.attempts >= MOST_ATTEMPTS)
+    lost = f"It was taken {MOST_ATTEMPTS} times, and none of them ended."
+    conn.execute(sa.update(outbox).where(worn).values(status="failed", next_us=now_us, error=lost))
     taken = conn.execute(
         sa.select(outbox)
-        .where(_due(now_us, channel))
+        .where(due)
         .order_by(outbox.c.next_us, outbox.c.message_id)
         .limit(limit)
         .with_for_update(skip_locked=True)  # where several machines claim at once; SQLite has one writer anyway
     ).fetchall()
     lease = {"status": "claimed", "next_us": now_us + lease_s * SECOND, "attempts": outbox.c.attempts + 1}
+    messages = []
     for row in taken:
-        conn.execute(sa.update(outbox).where(outbox.c.message_id == row.message_id).values(**lease))
-    return [_message(row) for row in taken]
+        values: dict[str, Any] = lease
+        try:
+            messages.append(_message(row))
+        except (msgspec.DecodeError, UnicodeError) as error:
+            values = {"status": "failed", "next_us": now_us, "error": f"The payload is not JSON: {error}."}
+        conn.execute(sa.update(outbox).where(outbox.c.message_id == row.message_id).values(**values))
+    return messages
 
 
 def any_due(conn: sa.Connection, now_us: int, channel: str | None = None) -> bool:

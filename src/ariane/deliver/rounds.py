@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
@@ -11,10 +12,12 @@ from ariane.deliver.outbox import Message, any_due, claim, settle
 from ariane.errors import ArianeError, Transient
 from ariane.store import State
 
+_log = logging.getLogger("ariane.deliver")
+
 
 class Adapter(Protocol):
     """Whoever carries messages of a channel. `send` may get a message again after a crash: the same id, the same
-    effect. OSError and Transient mean later; InputError means never."""
+    effect. OSError and Transient mean later; InputError means never; anything else is a fault, and means later too."""
 
     def send(self, message: Message) -> None: ...
 
@@ -30,6 +33,7 @@ def deliver_due(
     """One round: up to `limit` due messages of the channels in `adapters`; how many ended with each status.
 
     Who withdrew consent since a message was put in does not get it. Nothing is held open while an adapter works.
+    Whatever an adapter raises is one failed attempt of its message, and keeps no other from leaving.
     """
     ended: Counter[str] = Counter()
     for channel, adapter in sorted(adapters.items()):
@@ -39,13 +43,22 @@ def deliver_due(
         with state.begin() as conn:
             taken = claim(conn, now_us, limit=limit, channel=channel)
         for message in taken:
-            with state.read() as conn:
-                may = permit(message.purpose, actor="deliver", bases=bases)
-                agrees = allowed(conn, may, message.person_id, message.channel)
-            error, give_up = _send(adapter, message) if agrees else ("", False)
+            agrees, error, give_up = _tried(state, adapter, message, bases)
             with state.begin() as conn:
                 ended[settle(conn, message, now_us, error=error, give_up=give_up, withdrawn=not agrees)] += 1
     return dict(ended)
+
+
+def _tried(state: State, adapter: Adapter, message: Message, bases: Mapping[str, str] | None) -> tuple[bool, str, bool]:
+    """Whether the person still agrees, and how sending ended."""
+    try:
+        with state.read() as conn:
+            may = permit(message.purpose, actor="deliver", bases=bases)
+            agrees = allowed(conn, may, message.person_id, message.channel)
+        return (agrees, *(_send(adapter, message) if agrees else ("", False)))
+    except Exception as error:  # else the same message would end every round, for ever
+        _log.error("message %s failed: %s", message.message_id, type(error).__name__)  # its text may name somebody
+        return True, f"{type(error).__name__}: {error}", False
 
 
 def _send(adapter: Adapter, message: Message) -> tuple[str, bool]:
