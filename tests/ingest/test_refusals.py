@@ -18,7 +18,7 @@ from ariane.settings import Source, create
 AUTH = {"authorization": "Basic " + b64encode(b"wk_test:").decode()}
 
 
-def post(monkeypatch: pytest.MonkeyPatch, shop: Path, *requests: dict[str, Any]) -> list[int]:
+def post(monkeypatch: pytest.MonkeyPatch, shop: Path, *requests: dict[str, Any], path: str = "/v1/track") -> list[int]:
     """The statuses of these requests to a collector of `shop`."""
     create(shop, sources={"web": Source("wk_test", "web")})
     monkeypatch.setenv("ARIANE_WORKSPACE", str(shop))
@@ -27,7 +27,7 @@ def post(monkeypatch: pytest.MonkeyPatch, shop: Path, *requests: dict[str, Any])
     async def send() -> list[int]:
         app: Any = create_asgi()
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://shop.test") as client:
-            return [(await client.post("/v1/track", **request)).status_code for request in requests]
+            return [(await client.post(path, **request)).status_code for request in requests]
 
     return asyncio.run(send())
 
@@ -49,6 +49,27 @@ def test_refused_requests_are_kept_with_their_reason(monkeypatch: pytest.MonkeyP
     assert kept[1].outline == '{"userId": …, "event":' and kept[-1].n_bytes == 3_000
     assert "ana" not in (tmp_path / "shop" / ".refused").joinpath("web-0.ndjson").read_text()
     assert refusals(tmp_path / "shop", since_us=kept[1].received_us) == kept[2:]
+
+
+def test_a_hook_that_cannot_be_read_leaves_no_value_either(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said = b'{"email": "ana@example.org", "event": "click", "timestamp": "ana@example.org", "sg_event_id": "e-1"}'
+    statuses = post(monkeypatch, tmp_path / "shop", {"content": said, "headers": AUTH}, path="/v1/hooks/sendgrid")
+    [kept] = refusals(tmp_path / "shop")
+    assert statuses == [400] and "timestamp: not an instant (epoch_s)" in kept.reason
+    assert "ana" not in (tmp_path / "shop" / ".refused").joinpath("web-0.ndjson").read_text()
+
+
+def test_a_reader_that_fails_is_kept_by_the_kind_of_its_failure_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(body: bytes, _headers: Any) -> list[dict[str, object]]:
+        raise KeyError(body.decode())
+
+    monkeypatch.setattr("ariane.ingest.receive._hook", lambda *_: fail)
+    shop = tmp_path / "shop"
+    assert post(monkeypatch, shop, {"content": b"ana@example.org", "headers": AUTH}, path="/v1/hooks/till") == [400]
+    [kept] = refusals(shop)
+    assert "KeyError" in kept.reason and "ana" not in (shop / ".refused" / "web-0.ndjson").read_text()
 
 
 def test_the_newest_are_kept_and_the_rest_forgotten(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from base64 import b64decode
 
 import msgspec
 
-from ariane.errors import ArianeError, Transient
+from ariane.errors import ArianeError, InputError, Transient
 
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Content-Encoding", "X-Retry-Count", "AnonymousId")
 """Request headers that a browser may send; whatever else it asks for, it may send too."""
@@ -20,6 +20,19 @@ GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 """An image of one transparent pixel."""
 
 _NAMES = re.compile(r"[A-Za-z0-9_-]{1,60}(, ?[A-Za-z0-9_-]{1,60}){0,30}")
+
+
+class Detailed(InputError):
+    """A refusal that shows the sender a value they sent. `kept` says the same without it, for all others.
+
+    >>> error = Detailed("at: 'ana' is not an instant.", kept="at: not an instant.", where="hook till")
+    >>> str(error), error.kept
+    ("hook till: at: 'ana' is not an instant.", 'hook till: at: not an instant.')
+    """
+
+    def __init__(self, what: str, *, kept: str, where: str = "", allowed: str = "", next_step: str = "") -> None:
+        super().__init__(what, where=where, allowed=allowed, next_step=next_step)
+        self.kept = str(InputError(kept, where=where, allowed=allowed, next_step=next_step))
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -103,6 +103,7 @@ class Collector:
         length = length_of(request.headers)
         size = length if 0 <= length < keys.max_body_bytes else keys.max_body_bytes
         body: bytes | None = b""
+        kept = ""
         try:
             if keys.max_lag_bytes:
                 self._hold_back(keys)
@@ -118,7 +119,7 @@ class Collector:
                 received = await self._received_elsewhere(route, request, body, keys)
             else:
                 received = receive(route, request.headers, body, keys, time.time_ns() // 1000, request.query)
-            reply, payloads = received.reply, received.payloads
+            reply, payloads, kept = received.reply, received.payloads, received.kept
             if reply.status == 200:
                 if payloads:
                     await sink.put(payloads)
@@ -129,7 +130,7 @@ class Collector:
             reply = refusal(error)
         finally:
             sink.release(size)
-        self._note(request, reply, body or b"", max(length, 0))
+        self._note(request, reply, kept, body or b"", max(length, 0))
         return self._refused(reply)
 
     async def _received_elsewhere(self, route: Route, request: Request, body: bytes, keys: Keys) -> Received:
@@ -165,15 +166,15 @@ class Collector:
         self.sink.metrics.rejected(reply.status, code)
         return reply
 
-    def _note(self, request: Request, reply: Reply, body: bytes, length: int) -> None:
-        """Keep the refusal for those who look at what arrives."""
+    def _note(self, request: Request, reply: Reply, kept: str, body: bytes, length: int) -> None:
+        """Keep the refusal for those who look at what arrives: its reason is `kept`, or else what the reply says."""
         try:
             said = msgspec.json.decode(reply.body, type=_Coded)
         except (msgspec.DecodeError, UnicodeDecodeError):
             said = _Coded("pixel", "The pixel's event was refused.")
         agent = (request.headers.get("user-agent") or "")[:200]
         path, size = request.path[:200], max(length, len(body))
-        refused = Refusal(_now_us(), reply.status, said.code, said.message, path, agent, size, outline(body))
+        refused = Refusal(_now_us(), reply.status, said.code, kept or said.message, path, agent, size, outline(body))
         self.refusals.note(refused)
 
     def _hold_back(self, keys: Keys) -> None:

@@ -21,10 +21,12 @@ Recognise = Callable[[str, str], str | None]
 
 
 class Unreadable(Exception):
-    """A row's field that is not what the mapping says it is."""
+    """A row's field that is not what the mapping says it is. `problem` shows its value, for whoever sent it; `wanted`
+    does not, and is what may be kept."""
 
-    def __init__(self, field: str, problem: str) -> None:
-        self.field, self.problem = field, problem
+    def __init__(self, field: str, wanted: str, value: Any = None) -> None:
+        self.field, self.wanted = field, wanted
+        self.problem = wanted if value is None else f"{_shown(value)} is {wanted}"
 
 
 def look_up(values: dict[str, Any], column: str) -> Any:
@@ -119,7 +121,7 @@ def instant_of(when: When, named: Named, missing: frozenset[str]) -> Text:
         try:
             return instant(value, when.format, when.timezone)
         except (ValueError, TypeError, ArithmeticError) as error:
-            raise Unreadable(first_of(named), f"{_shown(value)} is not an instant ({when.format})") from error
+            raise Unreadable(first_of(named), f"not an instant ({when.format})", value) from error
 
     return at
 
@@ -144,8 +146,8 @@ def value_of(field: Field, mapping: Mapping, missing: frozenset[str], when: When
         try:
             return read(found)
         except (ValueError, TypeError, ArithmeticError) as error:
-            problem = f"{_shown(found)} is not a value of type {field.type or 'json'}"
-            raise Unreadable(first_of(field.column), problem) from error
+            wanted = f"not a value of type {field.type or 'json'}"
+            raise Unreadable(first_of(field.column), wanted, found) from error
 
     return value
 
@@ -176,7 +178,7 @@ def _sum(field: Field, comma: bool) -> Callable[[Any], float]:
                 added += Decimal(str(number(value, comma)))
             except (ValueError, TypeError, ArithmeticError) as error:
                 name = f"{first_of(field.column)}.{field.sum}"
-                raise Unreadable(name, f"{_shown(value)} is not a value of type number") from error
+                raise Unreadable(name, "not a value of type number", value) from error
         return float(added)
 
     return total

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ariane.errors import ArianeError, InputError, NotFound
-from ariane.ingest.answers import SUCCESS, Reply, pixel, refusal
+from ariane.ingest.answers import SUCCESS, Detailed, Reply, pixel, refusal
 from ariane.ingest.headers import Headers, key_in
 from ariane.ingest.keys import Keys
 from ariane.ingest.pixel import asked, event_of
@@ -37,11 +37,13 @@ class UnknownKey(InputError):
 
 
 class Received(msgspec.Struct, frozen=True):
-    """The reply to give once `payloads` are on disk; there are none when the request was refused."""
+    """The reply to give once `payloads` are on disk; there are none when the request was refused. `kept` is why it was,
+    where the reply shows a value that was sent."""
 
     reply: Reply
     payloads: list[bytes] = []
     n_invalid: int = 0
+    kept: str = ""
 
 
 def receive(kind: str | Route, headers: Headers, body: bytes, keys: Keys, now_us: int, query: str = "") -> Received:
@@ -79,6 +81,8 @@ def receive_hook(path: str, headers: Headers, body: bytes, keys: Keys, now_us: i
         provider = path.removeprefix(HOOKS).strip("/")
         hook = _hook(provider, keys.secrets.get(source, ""), keys.folder, _stamp(provider, keys.folder))
         text = _told(hook, provider, _inflated(body, keys.max_body_bytes), told)
+    except Detailed as error:
+        return Received(refusal(error), kept=error.kept)
     except ArianeError as error:
         return Received(refusal(error))
     return receive(Route("batch", by_content=True), headers, text, keys, now_us, query)
@@ -146,8 +150,10 @@ def _told(hook: Hook, provider: str, body: bytes, headers: Mapping[str, str]) ->
     except ArianeError:
         raise
     except Exception as error:  # bodies of others change without notice; whatever they are, the answer is not a crash
-        raise InputError(
-            f"This is not what {provider} sends: {error!r:.200}", next_step="See docs/sources.md for what is read."
+        raise Detailed(
+            f"This is not what {provider} sends: {error!r:.200}",
+            kept=f"This is not what {provider} sends: {type(error).__name__}.",
+            next_step="See docs/sources.md for what is read.",
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from base64 import b64encode
 from pathlib import Path
 from urllib.parse import urlencode
@@ -76,13 +77,20 @@ def test_one_row_that_cannot_be_read_costs_only_itself_and_is_told() -> None:
     good = {"email": "ana@example.org", "event": "click", "timestamp": 1767225600, "sg_event_id": "e-1"}
     events = webhook("sendgrid")(msgspec.json.encode([good, good | {"timestamp": "soon", "sg_event_id": "e-2"}]), {})
     assert [event["event"] for event in events] == ["Email Clicked", "Row Refused"]
-    assert events[1]["messageId"] == "sendgrid:e-2/refused"
+    assert re.fullmatch("sendgrid:[0-9a-f]{24}/refused", str(events[1]["messageId"]))
     assert events[1]["properties"] == {
-        "kind": "sendgrid", "field": "timestamp", "reason": "'soon' is not an instant (epoch_s)",
+        "kind": "sendgrid", "field": "timestamp", "reason": "not an instant (epoch_s)",
     }  # fmt: skip
     with pytest.raises(InputError, match=r"hook sendgrid: timestamp: 'soon' is not an instant") as caught:
         webhook("sendgrid")(msgspec.json.encode(good | {"timestamp": "soon"}), {})
     assert caught.value.next_step == "See 'ariane sources sendgrid --sample'." and caught.value.allowed
+
+
+def test_a_row_refused_holds_nothing_the_row_said() -> None:
+    bad = {"email": "bo@example.org", "event": "click", "timestamp": "bo@example.org", "sg_event_id": "bo@example.org"}
+    good = bad | {"timestamp": 1767225600, "sg_event_id": "e-1", "email": "ana@example.org"}
+    [_, refused] = webhook("sendgrid")(msgspec.json.encode([good, bad]), {})
+    assert refused["event"] == "Row Refused" and b"bo@" not in msgspec.json.encode(refused)
 
 
 def test_what_the_mapping_has_no_event_for_is_taken_and_left_out() -> None:

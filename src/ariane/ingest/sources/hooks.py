@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ariane.errors import InputError
+from ariane.ingest.answers import Detailed
 from ariane.ingest.applying import Applied, Row, opened
 from ariane.ingest.finding import Unreadable
 from ariane.ingest.record import Record
@@ -121,8 +123,10 @@ def _events(applied: Applied, documents: list[dict[str, Any]], kind: str, where:
             events.setdefault(record.message_id, _sent(record))
     if refused and len(refused) == n_rows:
         first = next(iter(refused.values()))
-        raise InputError(
-            f"{first.field}: {first.problem}." if first.field else f"{first.problem}.",
+        named = f"{first.field}: " if first.field else ""
+        raise Detailed(
+            f"{named}{first.problem}.",
+            kept=f"{named}{first.wanted}.",
             where=where,
             allowed="what its sample shows",
             next_step=f"See 'ariane sources {kind} --sample'.",
@@ -147,9 +151,10 @@ def _sent(record: Record) -> dict[str, object]:
 
 
 def _refusal(identity: str, kind: str, error: Unreadable) -> dict[str, object]:
+    """It names nobody, so no erasure would find it: it holds nothing the row said, and of its identity a digest."""
     return {
         "type": "track",
         "event": "Row Refused",
-        "messageId": f"{identity}/refused",
-        "properties": {"kind": kind, "field": error.field, "reason": error.problem},
+        "messageId": f"{kind}:{blake2b(identity.encode('utf-8', 'replace'), digest_size=12).hexdigest()}/refused",
+        "properties": {"kind": kind, "field": error.field, "reason": error.wanted},
     }
