@@ -19,9 +19,10 @@ THEME_RULES = ["color-contrast"]
 
 FULL = (
     "/", "/people", "/people/PERSON", "/journeys", "/journeys?open=step:searches", "/live", "/live?open=PLACE",
-    "/sources", "/sources?open=till&channel=store", "/sources/import?file=till.csv", "/planted", "/nowhere",
+    "/sources", "/sources?open=till&channel=store", "/sources/import?file=till.csv", "/plan",
+    "/plan?open=Order Completed", "/planted", "/nowhere",
 )  # fmt: skip
-EMPTY = ("/", "/people", "/journeys", "/live", "/sources", "/sources/import")
+EMPTY = ("/", "/people", "/journeys", "/live", "/sources", "/sources/import", "/plan")
 
 pytestmark = pytest.mark.needs("chromium")
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.console.conftest import HOSTILE, Site, serving
 
-SCREENS = ("/", "/people", "/journeys", "/live", "/sources", "/sources/import", "/planted")
+SCREENS = ("/", "/people", "/journeys", "/live", "/sources", "/sources/import", "/plan", "/planted")
 PAGES = (
     *SCREENS,
     "/people/PERSON",
@@ -20,7 +20,8 @@ PAGES = (
     "/people/PERSON?reveal=support",
 )
 SHEETS = (
-    "/people.csv", "/channels.csv", "/sources.csv", "/planted.csv", "/journeys/steps.csv", "/journeys/touchpoints.csv",
+    "/people.csv", "/channels.csv", "/sources.csv", "/plan.csv",
+    "/plan/quarantine.csv", "/planted.csv", "/journeys/steps.csv", "/journeys/touchpoints.csv",
     "/journeys/findings.csv", "/journeys/behind.csv?open=step:searches", "/people/PERSON/timeline.csv",
     "/people/PERSON/identifiers.csv", "/people/PERSON/evidence.csv",
 )  # fmt: skip

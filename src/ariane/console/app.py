@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -15,7 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,10 +26,11 @@ from ariane.console import asked as asking
 from ariane.console import render
 from ariane.console.desk import Desk, NotYet
 from ariane.console.loading import Loading
-from ariane.console.views import journeys, live, overview, people, person, planted, sources, wizard
+from ariane.console.views import journeys, live, overview, people, person, plan, planted, sources, wizard
 from ariane.console.warming import Warming
 from ariane.console.words import N_
 from ariane.errors import ArianeError, NotFound, Transient
+from ariane.settings import Misdirected, Settings, check_host, load
 
 POLICY = "; ".join(
     (
@@ -53,10 +55,11 @@ HEADERS = {
 
 
 class Guard:
-    """Puts the security headers on every answer, and refuses what changes something when it comes from elsewhere."""
+    """Puts the security headers on every answer, and refuses what is asked of another name than ours, and what changes
+    something when it comes from elsewhere."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app, self.settings = app, settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,11 +75,31 @@ class Guard:
                 headers.setdefault("Cache-Control", "max-age=31536000, immutable" if is_static else "no-store")
             await send(message)
 
+        try:
+            check_host(self.settings, request.headers.get("host", ""))
+        except Misdirected as error:
+            return await _misdirected(scope["path"], error)(scope, receive, guarded)
         is_form = not scope["path"].startswith("/api/")  # the API takes JSON only, and checks the origin itself
         if request.method not in ("GET", "HEAD", "OPTIONS") and is_form and not _same_origin(request):
             refusal = PlainTextResponse("This form was not sent from the console.", 403)
             return await refusal(scope, receive, guarded)
         await self.app(scope, receive, guarded)
+
+
+def _misdirected(path: str, error: Misdirected) -> Response:
+    """Without a word of the workspace: whoever asks is not to read it."""
+    if path.startswith("/api/"):
+        return JSONResponse({"code": error.code, "message": str(error)}, error.status)
+    said = f"<!doctype html><title>Ariane</title><h1>Ariane does not answer to this name</h1><p>{html.escape(str(error))}</p>"
+    return HTMLResponse(said, error.status)
+
+
+def _settings(path: Path) -> Settings:
+    """Those of the workspace; the defaults while there is none, and then there is nothing to read either."""
+    try:
+        return load(path)
+    except ArianeError:
+        return Settings()
 
 
 def _same_origin(request: Request) -> bool:
@@ -100,7 +123,7 @@ def create_app(workspace_path: Path) -> Starlette:
     >>> from pathlib import Path
     >>> async def ask(path: str) -> int:
     ...     transport = httpx.ASGITransport(app=create_app(Path("/nowhere")))
-    ...     async with httpx.AsyncClient(transport=transport, base_url="http://ariane.test") as client:
+    ...     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
     ...         return (await client.get(path)).status_code
     >>> asyncio.run(ask("/"))
     404
@@ -126,12 +149,13 @@ def create_app(workspace_path: Path) -> Starlette:
             *live.routes(),
             *sources.routes(),
             *wizard.routes(),
+            *plan.routes(),
             *planted.routes(),
             Route("/favicon.ico", _favicon),
             Mount("/api", routes=api.routes(lambda: desk.workspace)),
             Mount("/static", StaticFiles(directory=str(files("ariane.console").joinpath("static")))),
         ],
-        middleware=[Middleware(Guard)],
+        middleware=[Middleware(Guard, settings=_settings(workspace_path))],
         exception_handlers={ArianeError: _told, HTTPException: _missing, Exception: _broken},
         lifespan=lifespan,
     )
