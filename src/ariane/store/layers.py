@@ -81,6 +81,7 @@ def latest(name: str, layers: str) -> str:
 def now(name: str, layers: pads.Dataset) -> duckdb.DuckDBPyRelation:
     """The rows that hold now, as they are kept once settled; nothing is read before they are asked for."""
     held = f"SELECT *, '{SETTLED}' AS {LAYER}, CAST(0 AS BIGINT) AS {VERSION}, false AS {GONE}"
-    found = duckdb.connect().from_arrow(layers).query("layers", f"{held} FROM ({latest(name, 'layers')}) AS rows_now")
+    one = duckdb.connect(config={"threads": 1})  # what is in flight is in memory once, and nobody waits for it
+    found = one.from_arrow(layers).query("layers", f"{held} FROM ({latest(name, 'layers')}) AS rows_now")
     assert found is not None
     return found
