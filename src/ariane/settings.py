@@ -5,6 +5,7 @@ Every field is documented in docs/settings.md; a test holds the two together.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import secrets
@@ -82,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     currency: str = "EUR"
     timezone: str = "UTC"
     host: str = "127.0.0.1"
+    hosts: tuple[str, ...] = ()
     port: int = 8600
     collector_workers: int = 1
     max_event_bytes: int = 32_768
@@ -161,6 +163,54 @@ def _from_environment() -> dict[str, object]:
             except ValueError as error:
                 raise InputError(f"'{text}' is not a {kind.__name__}.", where=f"ARIANE_{name.upper()}") from error
     return found
+
+
+class Misdirected(InputError):
+    """The request's Host names no server of ours: perhaps a page elsewhere made its own name lead here, to read us."""
+
+    code, status = "misdirected", 421
+
+
+_HOST = re.compile(r"(?:\[([0-9a-f:.]{2,45})\]|([^\[\]:@/\s]{1,253}))(?::\d{1,5})?")
+_ANYWHERE = frozenset({"0.0.0.0", "::"})
+
+
+def check_host(settings: Settings, host: str) -> None:
+    """Misdirected unless a request's Host is localhost, a loopback address, where we listen, or one of `hosts`.
+
+    A name can be made to lead here after its page was loaded (DNS rebinding), and that page would be same-origin; an
+    address cannot. So whoever listens everywhere answers to any address. Ports say nothing about who asks.
+
+    >>> check_host(Settings(hosts=("ariane.example.org",)), "Ariane.example.org:8600")
+    >>> check_host(Settings(), "[::1]:8600")
+    >>> try:
+    ...     check_host(Settings(), "evil.test:8600")
+    ... except Misdirected as error:
+    ...     error.status
+    421
+    """
+    name = _host_name(host)
+    listening = {_host_name(settings.host), _host_name(os.environ.get("ARIANE_BIND_HOST", ""))}
+    if name and (name == "localhost" or name in listening or name in {_host_name(one) for one in settings.hosts}):
+        return
+    try:
+        if ipaddress.ip_address(name).is_loopback or listening & _ANYWHERE:
+            return
+    except ValueError:
+        pass
+    raise Misdirected(
+        f"Nothing here answers to the name '{name[:100]}'.",
+        allowed="localhost, the address Ariane listens on, and the names in the setting 'hosts'",
+        next_step="If the name is yours, add it to 'hosts' in ariane.toml and start Ariane again.",
+    )
+
+
+def _host_name(host: str) -> str:
+    """The name or address of a Host, without port; empty when it is none."""
+    if host.count(":") > 1 and not host.startswith("["):
+        return host.lower()  # an address as settings write it
+    found = _HOST.fullmatch(host.strip().lower().removesuffix("."))
+    return (found[1] or found[2]).removesuffix(".") if found else ""
 
 
 def new_write_key() -> str:

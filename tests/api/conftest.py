@@ -101,7 +101,7 @@ class Client:
     def ask(self, method: str, path: str, **given: Any) -> httpx.Response:
         async def asked() -> httpx.Response:
             transport = httpx.ASGITransport(app=self.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://ariane.test") as client:
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
                 return await client.request(method, path, **given)
 
         return self._runner.run(asked())

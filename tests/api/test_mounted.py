@@ -11,6 +11,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from ariane import settings
 from ariane.console import create_app
 from ariane.workspace import Workspace
 from tests.api.conftest import make, problem
@@ -24,7 +25,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 async def _ask(app: Starlette, *asked: tuple[str, str, dict[str, str]]) -> list[httpx.Response]:
     """All of these at the same time."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://ariane.test") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost") as client:
         return await asyncio.gather(*(client.request(how, path, headers=headers) for how, path, headers in asked))
 
 
@@ -47,6 +48,47 @@ def test_the_console_serves_it_with_its_headers_and_leaves_its_posts_to_it(serve
     assert answers[0].headers["cache-control"] == "no-store"
     assert answers[0].headers["x-content-type-options"] == "nosniff"
     assert problem(answers[3])[1] == "foreign_origin"
+
+
+def test_a_name_that_was_made_to_lead_here_reads_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARIANE_BIND_HOST", raising=False)
+    key = settings.create(tmp_path / "town").sources["default"].write_key
+    file = tmp_path / "town" / "ariane.toml"
+    file.write_text('hosts = ["ariane.example.org"]\n' + file.read_text(encoding="utf-8"), encoding="utf-8")
+    app = create_app(tmp_path / "town")
+    evil = {"host": "evil.test:8600", "origin": "http://evil.test:8600"}
+    form = ("POST", "/sources?name=stolen", evil)
+    read, posted, programs, file_, *fine = asyncio.run(
+        _ask(
+            app,
+            ("GET", "/sources", evil),
+            form,
+            ("GET", "/api/people", evil),
+            ("GET", "/static/mark.svg", evil),
+            *(("GET", "/sources", {"host": host}) for host in ("localhost", "127.0.0.1:8600", "[::1]:8600")),
+            ("GET", "/sources", {"host": "Ariane.Example.org"}),
+        )
+    )
+    app.state.desk.close()
+    assert {one.status_code for one in (read, posted, programs, file_)} == {421}
+    assert "hosts" in read.text and key not in read.text and read.headers["x-frame-options"] == "DENY"
+    assert problem(programs)[1] == "misdirected"
+    assert [one.status_code for one in fine] == [200] * 4 and key in fine[0].text
+
+
+def test_who_listens_everywhere_answers_to_any_address_and_to_no_other_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARIANE_BIND_HOST", "0.0.0.0")
+    for host in ("192.168.1.9:8600", "[fe80::1]:8600", "127.0.0.2"):
+        settings.check_host(settings.Settings(), host)
+    for host in ("evil.test", "1.2.3.4.evil.test", "a@localhost", "[::1", "localhost:x", ":8600", "localhost/"):
+        with pytest.raises(settings.Misdirected):
+            settings.check_host(settings.Settings(), host)
+    monkeypatch.setenv("ARIANE_BIND_HOST", "10.0.0.7")
+    settings.check_host(settings.Settings(), "10.0.0.7:8600")
+    with pytest.raises(settings.Misdirected):
+        settings.check_host(settings.Settings(), "10.0.0.8:8600")
 
 
 def test_many_ask_at_once_and_all_are_answered(served: Path) -> None:

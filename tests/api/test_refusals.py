@@ -84,6 +84,15 @@ def test_another_method_is_refused_with_the_one_there_is(client: Client) -> None
     assert client.ask("HEAD", "/api/workspace").status_code == 200
 
 
+@pytest.mark.parametrize("host", ["evil.test", "evil.test:8600", "localhost.evil.test", "192.168.1.9", ""])
+def test_another_name_reads_nothing(client: Client, host: str) -> None:
+    status, code, message = problem(client.ask("GET", "/api/people", headers={"host": host}))
+    assert (status, code) == (421, "misdirected") and "'hosts' in ariane.toml" in message
+    sent = {"host": host, "origin": f"http://{host}"}
+    body = {"a": "user_id:buyer-1", "b": "user_id:nobody", "actor": "nina", "reason": "none"}
+    assert client.ask("POST", "/api/people/merge", json=body, headers=sent).status_code == 421
+
+
 def test_without_a_workspace_everything_says_so(tmp_path: Any) -> None:
     nowhere = Starlette(routes=[Mount("/api", routes=api.routes(lambda: Workspace(tmp_path / "nowhere")))])
 

@@ -363,6 +363,18 @@ def test_everything_else_is_the_consoles(client: httpx.Client) -> None:
     assert client.get("/v1x").json()["path"] == "/v1x"
 
 
+def test_what_is_the_consoles_is_answered_under_our_names_only(client: httpx.Client) -> None:
+    evil = {"host": "evil.test", "origin": "http://evil.test"}
+    for reply in (client.get("/sources", headers=evil), client.post("/sources", headers=evil, content=b"name=a")):
+        assert reply.status_code == 421 and reply.json()["code"] == "misdirected" and "hosts" in reply.json()["message"]
+    page = client.get("/sources", headers={"host": "<b>.test", "accept": "text/html"})
+    assert page.status_code == 421 and "'hosts'" in page.text.replace("&#x27;", "'") and "<b>" not in page.text
+    assert client.get("/sources", headers={"host": "localhost"}).json()["path"] == "/sources"
+    body = b'{"event":"A","messageId":"by-another-name"}'
+    assert client.post("/v1/track", headers=AUTH | evil, content=body).status_code == 200
+    assert client.get("/healthz", headers=evil).status_code == 200
+
+
 def test_redirects_and_cookies_of_the_console_pass_unchanged_and_are_not_kept(client: httpx.Client) -> None:
     reply = client.get("/away")
     client.cookies.clear()

@@ -17,6 +17,7 @@ from ariane.api.edge import shown
 from ariane.api.endpoint import Endpoint, read_body, read_query
 from ariane.api.openapi import Problem, document
 from ariane.errors import ArianeError, InputError, NotFound, Transient
+from ariane.settings import check_host
 from ariane.workspace import Workspace
 
 ENDPOINTS: tuple[Endpoint, ...] = (*listed.ENDPOINTS, *persons.ENDPOINTS, *measured.ENDPOINTS, *planned.ENDPOINTS)
@@ -60,7 +61,7 @@ def _handler(endpoint: Endpoint, open_workspace: Open) -> Handler:
                 asked = read_body(endpoint, await _body(request))
             else:
                 asked = read_query(endpoint, [*request.query_params.multi_items(), *request.path_params.items()])
-            body = await run_in_threadpool(_computed, endpoint, open_workspace, asked)
+            body = await run_in_threadpool(_computed, endpoint, open_workspace, asked, request.headers.get("host", ""))
             return Response(body, media_type="application/json")
         except ArianeError as error:
             return _told(error)
@@ -71,8 +72,9 @@ def _handler(endpoint: Endpoint, open_workspace: Open) -> Handler:
     return handle
 
 
-def _computed(endpoint: Endpoint, open_workspace: Open, asked: msgspec.Struct) -> bytes:
+def _computed(endpoint: Endpoint, open_workspace: Open, asked: msgspec.Struct, host: str) -> bytes:
     workspace = open_workspace()
+    check_host(workspace.stores.settings, host)  # before anything is read: the console is not always in front
 
     def compute() -> bytes:
         return msgspec.json.encode(shown(endpoint.answer(workspace, asked)))

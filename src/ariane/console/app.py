@@ -90,8 +90,8 @@ def _misdirected(path: str, error: Misdirected) -> Response:
     """Without a word of the workspace: whoever asks is not to read it."""
     if path.startswith("/api/"):
         return JSONResponse({"code": error.code, "message": str(error)}, error.status)
-    said = f"<!doctype html><title>Ariane</title><h1>Ariane does not answer to this name</h1><p>{html.escape(str(error))}</p>"
-    return HTMLResponse(said, error.status)
+    said = f"<h1>Ariane does not answer to this name</h1><p>{html.escape(str(error))}</p>"
+    return HTMLResponse(f"<!doctype html><title>Ariane</title>{said}", error.status)
 
 
 def _settings(path: Path) -> Settings:

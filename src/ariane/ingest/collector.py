@@ -76,7 +76,7 @@ class Collector:
         self.log = _log_of(workspace, settings)
         # On a shared log other machines' collectors hold partitions too: the first free one is further on.
         self.sink = Sink(self.log, SHARED if settings.log_url else settings.collector_workers)
-        self.front = Front(console_port)
+        self.front = Front(console_port, settings)
         self.refusals = Refusals(workspace, self.sink.metrics.partition or "collector")
         self._behind, self._look_at = 0, 0.0
 

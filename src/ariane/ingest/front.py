@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import html
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import msgspec
+
+from ariane.settings import Misdirected, Settings, check_host
 
 CONNECT_S = 2.0
 
@@ -21,15 +25,21 @@ STARTING = b"""<!doctype html><html lang="en"><meta charset="utf-8"><meta http-e
 <h1>The console is starting</h1><p>This page loads again by itself. Events are taken meanwhile.</p></html>
 """
 
+MISDIRECTED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Ariane</title>
+<meta name="viewport" content="width=device-width"><h1>Ariane does not answer to this name</h1><p>{}</p></html>
+"""
+
 
 class Front:
-    """A reverse proxy to `127.0.0.1:<port>`; without a port everything is answered 404.
+    """A reverse proxy to `127.0.0.1:<port>`; without a port everything is answered 404. Under a name that is
+    not ours it is 421.
 
     It speaks to the console without a cookie jar and follows no redirect: what the browser and the console say to
     each other passes unchanged.
     """
 
-    def __init__(self, port: int | None) -> None:
+    def __init__(self, port: int | None, settings: Settings) -> None:
+        self._settings = settings
         self._origin = f"http://127.0.0.1:{port}" if port else ""
         self._transport: httpx.AsyncHTTPTransport | None = None
 
@@ -39,6 +49,11 @@ class Front:
             protocol.response_str(
                 404, [("content-type", "application/json")], '{"code":"not_found","message":"Nothing is here."}'
             )
+            return
+        try:
+            check_host(self._settings, _host(scope))
+        except Misdirected as error:
+            _misdirected(scope, protocol, error)
             return
         if self._transport is None:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
@@ -57,7 +72,7 @@ class Front:
         headers = [
             (name, value) for name, value in scope.headers.items() if name not in _HOP and name not in _FORWARDED
         ]
-        host = scope.headers.get("host") or scope.authority or ""
+        host = _host(scope)
         if not any(name == "host" for name, _ in headers):
             headers.append(("host", host))
         client = scope.client.rsplit(":", 1)[0]
@@ -66,6 +81,10 @@ class Front:
         body = _body(protocol) if scope.method in _BODIES else None
         timeout = {"connect": CONNECT_S, "read": None, "write": None, "pool": None}
         return httpx.Request(scope.method, url, headers=headers, content=body, extensions={"timeout": timeout})
+
+
+def _host(scope: Any) -> str:
+    return scope.headers.get("host") or scope.authority or ""
 
 
 def _target(scope: Any) -> bytes:
@@ -107,10 +126,23 @@ async def _copy(response: httpx.Response, stream: Any) -> None:
         await stream.send_bytes(chunk)
 
 
+def _wants_page(scope: Any) -> bool:
+    return "text/html" in (scope.headers.get("accept") or "")
+
+
+def _misdirected(scope: Any, protocol: Any, error: Misdirected) -> None:
+    headers = [("cache-control", "no-store"), ("x-content-type-options", "nosniff")]
+    if _wants_page(scope):
+        body = MISDIRECTED.format(html.escape(str(error))).encode()
+        protocol.response_bytes(error.status, [*headers, ("content-type", "text/html; charset=utf-8")], body)
+    else:
+        body = msgspec.json.encode({"code": error.code, "message": str(error)})
+        protocol.response_bytes(error.status, [*headers, ("content-type", "application/json")], body)
+
+
 def _not_up(scope: Any, protocol: Any) -> None:
-    wants_page = "text/html" in (scope.headers.get("accept") or "")
     headers = [("retry-after", "2"), ("cache-control", "no-store")]
-    if wants_page:
+    if _wants_page(scope):
         protocol.response_bytes(503, [*headers, ("content-type", "text/html; charset=utf-8")], STARTING)
     else:
         body = b'{"code":"unavailable","message":"The console is starting."}'
