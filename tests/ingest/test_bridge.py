@@ -88,9 +88,14 @@ def test_a_payload_that_cannot_be_read_is_kept_with_the_reason(payload: bytes) -
 
 
 def test_ids_depend_on_what_the_message_says_of_itself() -> None:
-    assert made(b'{"id": 4, "a": 1}').event_id == made(b'{"id": 4, "a": 2}').event_id
+    for name in (b"message_id", b"messageId"):
+        assert made(b'{"%s": 4, "a": 1}' % name).event_id == made(b'{"%s": 4, "a": 2}' % name).event_id
+    lamp = made(b'{"id": "lamp-9", "value": 20, "ts": 4}')
+    assert lamp.event_id != made(b'{"id": "lamp-9", "value": 21, "ts": 5}').event_id
+    assert made(b'{"id": 4, "a": 1}').event_id != made(b'{"id": 4, "a": 2}').event_id
+    assert lamp.properties == {**lamp.properties, "id": "lamp-9", "reading": 20}
     assert made(b'{"ts": 4}').event_id == made(b'{"ts": 4}').event_id != made(b'{"ts": 5}').event_id
-    assert made(b'{"id": 4}').event_id != made(b'{"id": 4}', topic="home/8/lamp/L-1/on").event_id
+    assert made(b'{"message_id": 4}').event_id != made(b'{"message_id": 4}', topic="home/8/lamp/L-1/on").event_id
 
 
 @given(st.binary(max_size=200), st.text(max_size=30))

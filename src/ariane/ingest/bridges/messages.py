@@ -8,8 +8,9 @@
 | a JSON object                                    | properties; its `value` is called `reading`, as it is no money |
 | a JSON number, truth value or text; other text   | the property `reading`                                         |
 | the payload's `timestamp`, `time`, `at` or `ts`  | when it happened; else when it came in                         |
-| the payload's `message_id` or `id`               | message id, with the topic                                     |
+| the payload's `message_id` or `messageId`        | message id, with the topic                                     |
 
+A payload's `id` is a property like any other: it as often names the device, the same in all of its messages.
 A message that tells no id but a time is the same whenever topic and payload are. One that tells neither can only be
 known again by the number the broker gave it, within the messages still unacknowledged (see `mqtt`).
 """
@@ -29,7 +30,7 @@ from ariane.ingest.record import Record
 
 READING = "Object Reported"
 TIMES = ("timestamp", "time", "at", "ts")
-IDS = ("message_id", "messageId", "id")
+IDS = ("message_id", "messageId")
 MAX_PAYLOAD = 32_768
 MAX_TEXT = 1_000
 OWN_FIELDS = ("user_id", "cookie")
