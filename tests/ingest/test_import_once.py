@@ -19,7 +19,7 @@ import pytest
 
 from ariane.errors import Conflict, Transient
 from ariane.ingest import read
-from ariane.ingest.importers import Mapping, dry_run, run_import
+from ariane.ingest.importers import Mapping, dry_run, propose_mapping, run_import
 from ariane.ingest.importers import read_mapping as load
 from ariane.store import SegmentLog
 
@@ -81,6 +81,54 @@ def test_a_file_that_grew_gives_the_old_rows_their_old_ids(tmp_path: Path, mappi
             file = table(tmp_path / "views.ndjson", n_rows)
             run_import("ndjson", file, writer=writer, resume_dir=tmp_path / "imports", mapping=mapping)
     assert len({found for found in ids(tmp_path) if not found.startswith("import-")}) == 60
+
+
+def proposed(file: Path, folder: Path) -> set[str]:
+    """The ids of the events of a file, read under the mapping proposed for it, without the one that leads them."""
+    with SegmentLog(folder / "log").writer("import") as writer:
+        report = run_import(
+            "csv", file, writer=writer, resume_dir=folder / "imports", mapping=propose_mapping(file), force=True
+        )
+    found = [one for one in ids(folder)[-report.n_events :] if not one.startswith("import-")]
+    assert len(found) == len(set(found)) == report.n_events - 1
+    return set(found)
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_files_that_share_an_id_lose_none_of_each_other(tmp_path: Path, numbered: bool) -> None:
+    """Orders and their deliveries, or two files alike but for what their columns are called."""
+    orders, deliveries = tmp_path / "orders.csv", tmp_path / "deliveries.csv"
+    first, second = ("order_id,ordered_at,total", "order_id,delivered_at,days") if numbered else ("at,n", "seen_at,m")
+    rows = [f"o{n},2026-01-{n % 28 + 1:02d},{n}" if numbered else f"2026-01-{n % 28 + 1:02d},{n}" for n in range(60)]
+    orders.write_text("\n".join([first, *rows]))
+    deliveries.write_text("\n".join([second, *rows]))
+    assert len(proposed(orders, tmp_path) | proposed(deliveries, tmp_path)) == 120
+    copied = deliveries.rename(tmp_path / "deliveries (1).csv")
+    assert proposed(copied, tmp_path) == proposed(copied.rename(tmp_path / "deliveries - Copy.csv"), tmp_path)
+    assert len(set(ids(tmp_path)) - {one for one in ids(tmp_path) if one.startswith("import-")}) == 120
+
+
+def test_rows_alike_under_other_headers_are_not_the_same(tmp_path: Path, mapping: Mapping) -> None:
+    found: set[str] = set()
+    for name, header in (("shops", "at,who,what,shop"), ("tills", "at,who,what,till")):
+        file = tmp_path / f"{name}.csv"
+        file.write_text(f"{header}\n2026-01-01T10:00:00Z,p,w,7\n")
+        with SegmentLog(tmp_path / "log").writer("import") as writer:
+            run_import("csv", file, writer=writer, resume_dir=tmp_path / "imports", mapping=mapping)
+        found = {one for one in ids(tmp_path) if not one.startswith("import-")}
+    assert len(found) == 2
+
+
+def test_one_number_under_several_names_is_several_events(tmp_path: Path) -> None:
+    text = MAPPING.replace('"Product Viewed"', '{ column = "what" }').replace(
+        "[[events]]", 'message_id = ["who"]\n[[events]]'
+    )
+    (tmp_path / "steps.toml").write_text(text)
+    file = tmp_path / "steps.csv"
+    file.write_text("at,who,what\n2026-01-01,o1,Ordered\n2026-01-02,o1,Sent\n2026-01-02,o1,Sent\n")
+    report = dry_run("csv", file, mapping=load(tmp_path / "steps.toml"))
+    assert (report.n_events, report.n_duplicates) == (2, 1)
+    assert [one.message_id for one in report.samples] == ["Ordered:o1", "Sent:o1"]
 
 
 def test_progress_reaches_the_size_of_the_file(tmp_path: Path, mapping: Mapping) -> None:

@@ -90,7 +90,8 @@ def test_a_row_becomes_the_events_its_mapping_says(tmp_path: Path) -> None:
     file.write_text(ORDERS)
     report, events = imported(file, mapped(tmp_path, MAPPING))
     assert [(event.name, event.message_id) for event in events] == [
-        ("Order Completed", "A-1"), ("Delivery Made", "A-1/1"), ("Order Completed", "A-2"),
+        ("Order Completed", "Order Completed:A-1"), ("Delivery Made", "Delivery Made:A-1/1"),
+        ("Order Completed", "Order Completed:A-2"),
     ]  # fmt: skip
     first = events[0]
     assert first.properties == {"order_id": "A-1", "revenue": 1234.5, "currency": "EUR", "store": "Lyon"}
@@ -210,7 +211,7 @@ def test_a_long_message_id_is_shortened_the_same_way_each_time(tmp_path: Path) -
     file = tmp_path / "views.csv"
     file.write_text("at,who,what\n2026-01-01,p," + "x" * 5_000)
     report = dry_run("csv", file, mapping=mapped(tmp_path, 'message_id = ["what"]\n' + PLAIN))
-    assert len(report.samples[0].message_id) == 24
+    assert len(report.samples[0].message_id) == len("Product Viewed:") + 24
 
 
 # ── what is wrong with a file ─────────────────────────────────────────────────────────────────────────────────────────

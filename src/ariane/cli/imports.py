@@ -116,6 +116,8 @@ def _tell(report: ImportReport, path: Path, added: int | None) -> None:
         click.echo("Nothing was written.")
         return
     click.echo(f"{added:,} events were new to this workspace.")
+    if report.n_added > added:
+        click.echo(f"  {report.n_added - added:,} others were not: their ids were known, or the plan holds them back.")
     click.echo(f"Next: ariane journey -w {path}   or   ariane serve {path}")
 
 

@@ -26,11 +26,13 @@ MAX_ID = 128
 
 
 class Row(NamedTuple):
-    """One row: its line in the file, its values by column, and the bytes that make it what it is."""
+    """One row: its line in the file, its values by column, the bytes that make it what it is, and the names of the
+    columns when these bytes do not say them."""
 
     line: int
     values: dict[str, Any]
     content: bytes
+    header: bytes = b""
 
 
 class Made(NamedTuple):
@@ -61,7 +63,7 @@ def opened(row: Row, path: str) -> Iterator[Row]:
         found = within
     for place, (value, around) in enumerate(found):
         values = value if isinstance(value, dict) and "above" in value else _beside(value, around)
-        yield Row(row.line, values, row.content + f"#{place}".encode())
+        yield Row(row.line, values, row.content + f"#{place}".encode(), row.header)
 
 
 def _beside(element: Any, around: dict[str, Any]) -> dict[str, Any]:
@@ -70,6 +72,9 @@ def _beside(element: Any, around: dict[str, Any]) -> dict[str, Any]:
 
 class Applied:
     """A mapping made ready: for each row its identity, the reason to leave it out, and the records it becomes.
+
+    Message ids begin with `prefix`; without one, with what the row says happened: one order's number may stand in a
+    file of orders and in one of deliveries.
 
     >>> from ariane.ingest.mapping import parse_mapping
     >>> mapping = parse_mapping('''user_id = "who"
@@ -82,6 +87,8 @@ class Applied:
     >>> [record] = Applied(mapping).records(row, "till", 0).records
     >>> record.event, record.properties
     ('Order Completed', {'revenue': 12.5})
+    >>> record.message_id.partition(":")[0]
+    'Order Completed'
     """
 
     def __init__(self, mapping: Mapping, recognise: Recognise | None = None, prefix: str = "") -> None:
@@ -111,10 +118,9 @@ class Applied:
         if mapping.message_id:
             parts = [look_up(row.values, column) for column in mapping.message_id]
             if all(part not in (None, "") for part in parts):
-                written = "/".join(str(part) for part in parts)
-                short = len(written) <= MAX_ID
-                return self._prefix + (written if short else blake2b(written.encode(), digest_size=12).hexdigest())
-        digest = blake2b(row.content, digest_size=12)
+                return self._prefix + _short("/".join(str(part) for part in parts))
+        content = row.content if self._prefix else row.header + row.content  # a kind's columns are its own
+        digest = blake2b(content, digest_size=12)
         if mapping.keep_duplicates:
             digest.update(f"#{row.line}".encode())
         return self._prefix + digest.hexdigest()
@@ -152,7 +158,7 @@ class Applied:
             made.append(
                 Record(
                     source=source,
-                    message_id=identity + event.key,
+                    message_id=(identity if self._prefix else f"{_short(name or kind)}:{identity}") + event.key,
                     type=kind,
                     received_us=received_us,
                     event=name if kind == "track" else None,
@@ -252,6 +258,10 @@ class _Worded:
     def means(self, text: str) -> str | None:
         """What a text stands for; itself when nothing is said of any, None when nothing is said of this one."""
         return self.values.get(text, self.values.get("*")) if self.values else text
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_ID else blake2b(text.encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
 def _persons(

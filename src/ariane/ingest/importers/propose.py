@@ -39,6 +39,7 @@ _CODE = re.compile(
     r"(^|_)(id|no|zip|zip_code|postal|postal_code|post_?code|code_postal|sku|ean|code|key|barcode|iban)$"
 )
 _STORE = re.compile(r"(^|_)(store|shop|till|magasin|boutique|caisse)(_|$)")
+_COPIED = re.compile(r"(\s*\(\d+\)|[\s_-]+(copy|copie))+$", re.IGNORECASE)
 Held = dict[str, list[Any]]
 
 
@@ -122,7 +123,9 @@ def _columns_in(named: str) -> tuple[str, ...]:
 
 
 def _title(file: Path) -> str:
-    return re.sub(r"[^0-9A-Za-z]+", " ", file.name.split(".")[0]).strip().title() or "Imported Row"
+    """The file's name as an event's; a copy's is the original's, as the name is part of each event's id."""
+    named = _COPIED.sub("", file.name.split(".")[0])
+    return re.sub(r"[^0-9A-Za-z]+", " ", named).strip().title() or "Imported Row"
 
 
 def _has_comma(columns: Iterable[list[Any]]) -> bool:

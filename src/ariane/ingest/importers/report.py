@@ -45,10 +45,12 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
     """What one import read and wrote.
 
     `n_events` is how many events the files hold, `n_added` how many this run appended to the log: none when the same
-    files were imported before. `n_skipped` gives rows left out by reason, `n_duplicates` rows equal to one before
-    them. `resumed_from` is how many events an interrupted run had left. `figures` are the importer's own checks, shares
-    between 0 and 1. `basis` is the purpose the rows came under. `warnings` say what in the files is not what it seems,
-    and what was done about it. `samples` holds the first events of a dry run.
+    files were imported before. Those whose id came before in other files are appended and left out downstream, as
+    duplicates: what is new to the workspace is known once it has caught up. `n_skipped` gives rows left out by reason,
+    `n_duplicates` rows equal to one before them. `resumed_from` is how many events an interrupted run had left.
+    `figures` are the importer's own checks, shares between 0 and 1. `basis` is the purpose the rows came under.
+    `warnings` say what in the files is not what it seems, and what was done about it. `samples` holds the first events
+    of a dry run.
     """
 
     kind: str

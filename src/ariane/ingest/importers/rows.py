@@ -126,8 +126,9 @@ def _csv_rows(path: Path, tally: Tally, texts: _Texts, delimiter: str, width: in
 
 def _named(columns: tuple[str, ...], rows: Iterator[tuple[int, list[str]]]) -> Iterator[Row]:
     encode = msgspec.json.Encoder().encode
+    header = encode(columns)
     for line, values in rows:
-        yield Row(line, dict(zip(columns, values, strict=True)), encode(values))
+        yield Row(line, dict(zip(columns, values, strict=True)), encode(values), header)
 
 
 def json_lines(path: Path, tally: Tally) -> Iterator[tuple[int, bytes]]:
@@ -198,10 +199,11 @@ def _parquet_rows(path: Path, tally: Tally) -> tuple[tuple[str, ...], Iterator[R
         try:
             for batch in file.iter_batches(batch_size=PARQUET_ROWS):
                 names = batch.schema.names
+                header = encode(names)
                 for cells in zip(*[column.to_pylist() for column in batch.columns], strict=True):
                     line += 1
                     tally.n_rows += 1
-                    yield Row(line, dict(zip(names, cells, strict=True)), encode(cells))
+                    yield Row(line, dict(zip(names, cells, strict=True)), encode(cells), header)
                 tally.reached(path, size * line // total)
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"The file is damaged after row {line}: {error}.", where=str(path)) from error

@@ -57,7 +57,7 @@ def source_records(kind: str, job: Job) -> Iterator[Record]:
 
 
 def records(format: str, job: Job, prefix: str = "") -> Iterator[Record]:
-    """The records of a table in that format under its mapping. Their ids begin with `prefix`.
+    """The records of a table in that format under its mapping. Their ids begin with `prefix`, else with their event.
 
     Raises InputError when there is no mapping, it is for another format, or it names a column the file does not have.
     """
@@ -102,18 +102,14 @@ def _made(applied: Applied, row: Row, job: Job) -> list[Record]:
     if reason:
         tally.skip(reason)
         return []
-    identity = applied.identity(row)
-    by_row = len(mapping.events) == 1
-    if by_row and not mapping.keep_duplicates and tally.seen(identity.encode()):
-        return []
     try:
-        made = applied.records(row, job.source, job.received_us, identity)
+        made = applied.records(row, job.source, job.received_us)
     except Unreadable as error:
         tally.bad(job.path, row.line, error.field, error.problem)
         return []
     if made.unfit:
         tally.skip(made.unfit if len(tally.skipped) < MOST_REASONS else "no event for other values")
-    return made.records if by_row or mapping.keep_duplicates else _new(made.records, tally)
+    return made.records if mapping.keep_duplicates else _new(made.records, tally)
 
 
 def _new(records: list[Record], tally: Tally) -> list[Record]:
@@ -140,7 +136,9 @@ def _as_rows(rows: Iterator[Row], mapping: Mapping, job: Job) -> Iterator[Row]:
                 job.tally.bad(job.path, parts[0].line, mapping.group[0], problem)
                 continue
             content = b"\n".join(part.content for part in parts)
-            yield Row(parts[0].line, {**parts[0].values, "rows": [part.values for part in parts]}, content)
+            yield Row(
+                parts[0].line, {**parts[0].values, "rows": [part.values for part in parts]}, content, parts[0].header
+            )
     else:
         yield from rows
 
