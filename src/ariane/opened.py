@@ -93,7 +93,7 @@ class Opened:
     def answer(self, key: Hashable, compute: Callable[[], Answer]) -> Answer:
         """What `compute` gives on the lake and the journey file as they are, computed once for all who ask."""
         self.refresh()
-        return self._kept.answer(key, (self.duck.versions(), self._journey_stamp()), compute)
+        return self._kept.answer(key, (self.duck.seen(), self._journey_stamp()), compute)
 
     def permit(self, purpose: str, actor: str) -> Permit:
         """The right to read persons, on the workspace's own legal bases."""

@@ -50,6 +50,7 @@ class DeltaTables:
     def __init__(self, root: Path | str) -> None:
         self.place = Place(root)
         self._open: dict[str, DeltaTable] = {}
+        self._born: dict[str, tuple[int, ...]] = {}
 
     @property
     def is_local(self) -> bool:
@@ -141,8 +142,9 @@ class DeltaTables:
         if self.is_local and not self.place.holds(name):
             return None
         try:
-            held = self._open.get(name)
-            if held is None:
+            held, born = self._open.get(name), self.place.born(name)
+            if held is None or born != self._born.get(name):  # dropped and made again: another history
+                self._born[name] = born
                 held = self._open[name] = DeltaTable(self.place.address(name))
             else:
                 held.update_incremental()
@@ -165,6 +167,11 @@ class DeltaTables:
         """The number of the newest commit, −1 when the table does not exist."""
         known = self._known(name)
         return known.version() if known is not None else -1
+
+    def identity(self, name: str) -> str:
+        """A name that no other table has, not even one made in this one's place; empty when it does not exist."""
+        known = self._known(name)
+        return str(known.metadata().id) if known is not None else ""
 
     def files(self, name: str) -> list[str]:
         """The Parquet files that together are the table now, by path or address."""

@@ -60,7 +60,7 @@ class DuckEngine:
     def __init__(self, lake: Lake, *, threads: int | None = None, resident_rows: int = 0) -> None:
         self.lake, self.resident_rows = lake, resident_rows
         self.backend = ibis.duckdb.connect(":memory:", **({"threads": threads} if threads else {}))
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, tuple[int, str]] = {}
         self._held: dict[str, frozenset[str]] = {}
         self._away: dict[str, Any] = {}
         self._lock = threading.RLock()
@@ -71,15 +71,19 @@ class DuckEngine:
         changed = False
         with self._lock:
             for name in {"events", *DERIVED, *self.lake.names()}:
-                version = self.lake.version(name)
-                if self._seen.get(name) != version:
+                seen = self.lake.version(name), self.lake.identity(name)
+                if self._seen.get(name) != seen:
                     self._show(name)
-                    self._seen[name] = version
+                    self._seen[name] = seen
                     changed = True
         return changed
 
     def versions(self) -> tuple[tuple[str, int], ...]:
-        """What is being read: (table, version), sorted. Answers computed on equal versions are equal."""
+        """What is being read: (table, version), sorted. A table made anew counts from 0 again: see `seen`."""
+        return tuple(sorted((name, version) for name, (version, _) in self._seen.items()))
+
+    def seen(self) -> tuple[tuple[str, tuple[int, str]], ...]:
+        """What is being read: each table's version, and which table it is. Answers computed on the same are equal."""
         return tuple(sorted(self._seen.items()))
 
     def _show(self, name: str) -> None:

@@ -80,6 +80,19 @@ class Place:
         )  # a store may keep the name of an empty folder
         return any(entry.is_file for entry in self.system().get_file_info(inside))
 
+    def born(self, name: str) -> tuple[int, ...]:
+        """What tells a table from another that was made in its place: its first commit, by when it was written. Empty
+        when there is none."""
+        first = f"{name}/{LOG}/{0:020}.json"
+        if self.folder is not None:
+            try:
+                found = (self.folder / first).stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return ()
+            return (found.st_ino, found.st_mtime_ns, found.st_size)
+        entry = self.system().get_file_info([first])[0]
+        return (entry.mtime_ns, entry.size) if entry.is_file else ()
+
     def remove(self, name: str) -> None:
         """Delete a table with everything in it; nothing when there is none."""
         if self.folder is not None:
