@@ -19,7 +19,7 @@ def rebuild(path: Path, as_json: bool) -> None:
     from ariane.store import Stores
 
     began = time.monotonic()
-    stores = Stores(path)
+    stores = Stores(path, create=False)
     with log_progress() as on_progress:
         processes.rebuild(stores, on_progress)
     n_events = stores.lake.n_rows("events")

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from ariane.identity import rules_of
 from ariane.processes.delivering import unsend
 from ariane.processes.levelling import Progress, catch_up
+from ariane.processes.rebuilding import finish as finish_rebuild
 from ariane.processes.rebuilding import rebuild
 from ariane.processes.seeking import COLUMNS, Seeker
 from ariane.processes.sifting import QUARANTINE
@@ -44,6 +45,7 @@ def erase(stores: Stores, keys: Iterable[int], on_progress: Progress | None = No
     again: about as long as the stream takes for all events. Needs the workspace to itself: Conflict while it is served.
     Killed half way, it goes on when it is called again, with whatever keys.
     """
+    finish_rebuild(stores, on_progress)
     catch_up(stores, on_progress)  # the log is taken anew in another order: no repeat may stand between state and lake
     with stores.only("supervisor"), stores.only("stream"), stores.only("lake"):
         wanted = frozenset(keys) | _unfinished(stores.path)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from typing import Any
 
 import ibis
 import msgspec
 
+from ariane.errors import InputError, Transient
 from ariane.identity import rules_of
 from ariane.ingest import read
 from ariane.ingest.plan import plan_of
@@ -19,31 +21,107 @@ from ariane.processes.tabling import BASIS, basis_of
 from ariane.store import DuckEngine, Stores
 
 
+class Plan(msgspec.Struct, frozen=True):
+    """What a rebuild that was begun has decided: whether the lake's events stay, and whether lake and stream stood
+    level, so that the log's own word on what is a repeat fits theirs."""
+
+    stay: bool
+    level: bool
+
+
 def rebuild(stores: Stores, on_progress: Progress | None = None, *, keep_events: bool = False) -> None:
     """Delete the state and every derived table, and derive them again.
 
     The events are the log's; where the log's beginning was retired, the lake's `events` table holds what it held, and
     is replayed first. With `keep_events` the lake's events stay also where the log is whole, unless the identity rules
     have changed since they were written. Conflict while the workspace is being served.
+
+    Where the lake's events stay and the lake had not come as far as the stream, or the state is too damaged to say how
+    far that was, everything the lake holds is replayed and the log is read from where the lake stands: which of the
+    copies of an event counts is then the lake's word alone. Killed at any instant, it goes on when it is called again
+    or when serving starts; the workers wait until then.
     """
-    with stores.only("stream"), stores.only("lake"):
+    with stores.only("stream", mending=True), stores.only("lake", mending=True):
         whole = all(stores.log.start(partition) == 0 for partition in stores.log.partitions())
-        stay = keep_events and stores.lake.progress("events", BASIS) == basis_of(rules_of(stores.path))
-        stores.state.drop()
-        stores.state.create()
+        plan = _plan(stores, whole, keep_events)
+        stores.lake.begin(msgspec.json.encode(plan))  # before anything goes: what is left could not tell
+        _empty_state(stores)
         for name in stores.lake.names():
-            if (whole and not stay) or name not in ("events", QUARANTINE):
+            if (whole and not plan.stay) or name not in ("events", QUARANTINE):
                 stores.lake.drop(name)
-        if not whole:
-            _replay_lake(stores)
+        starts = _starts(stores, plan) if plan.stay or not whole else {}
+        if any(starts.values()):
+            _replay_lake(stores, starts)
+        stores.lake.end()
     catch_up(stores, on_progress)
     shutil.rmtree(stores.path / "models", ignore_errors=True)
 
 
-def _replay_lake(stores: Stores) -> None:
-    """Absorb the retired part of the history from the lake, in the order it was received, and start the stream after
-    it."""
-    starts = {partition: stores.log.start(partition) for partition in stores.log.partitions()}
+def finish(stores: Stores, on_progress: Progress | None = None) -> bool:
+    """Go on with a rebuild that was cut short; False when there is none."""
+    if stores.lake.unfinished() is None:
+        return False
+    rebuild(stores, on_progress, keep_events=True)
+    return True
+
+
+def _plan(stores: Stores, whole: bool, keep_events: bool) -> Plan:
+    """What to do, or what a rebuild that was cut short had decided: of what it left only the lake's events can be
+    asked, and those only if they were to stay."""
+    note = stores.lake.unfinished()
+    begun = msgspec.json.decode(note, type=Plan) if note else None
+    stay = keep_events and (begun is None or begun.stay)
+    stay = stay and stores.lake.progress("events", BASIS) == basis_of(rules_of(stores.path))
+    if begun is not None:
+        return Plan(stay, begun.level)
+    return Plan(stay, level=(whole and not stay) or _is_level(stores))
+
+
+def _is_level(stores: Stores) -> bool:
+    """Whether the lake has come as far as the stream."""
+    try:
+        with stores.state.read() as conn:
+            taken = stores.state.offsets(conn, stream.CONSUMER)
+    except InputError as damage:
+        _tell(f"{damage.what} What the lake holds is taken as it is, and the log is read from where the lake stands.")
+        return False
+    except Transient:
+        if not stores.state.is_sqlite:
+            raise
+        return False  # a file without its tables
+    return all(stores.lake.progress("events", one) == taken.get(one, 0) for one in stores.log.partitions())
+
+
+def _empty_state(stores: Stores) -> None:
+    """An empty state in the place of the old one; a file that is too damaged to be emptied is set aside."""
+    try:
+        stores.state.drop()
+        stores.state.create()
+    except InputError as damage:
+        aside = stores.state.set_aside()
+        if aside is None:
+            raise
+        _tell(
+            f"{damage.what} The file was set aside as {aside.name}. What no event says is in it alone: which messages "
+            "were sent. It names persons: delete it once it is not needed."
+        )
+        stores.state.create()
+
+
+def _tell(said: str) -> None:
+    sys.stderr.write(f"ariane rebuild: {said}\n")
+
+
+def _starts(stores: Stores, plan: Plan) -> dict[str, int]:
+    """From where the log is read again; what the lake holds of before is replayed."""
+    begins = {partition: stores.log.start(partition) for partition in stores.log.partitions()}
+    if plan.level:
+        return begins
+    return {one: max(begin, stores.lake.progress("events", one)) for one, begin in begins.items()}
+
+
+def _replay_lake(stores: Stores, starts: dict[str, int]) -> None:
+    """Absorb the history before `starts` from the lake, in the order it was received, and start the stream after it."""
     engine = DuckEngine(stores.lake)
     memory = stream.Memory(stores)
     events = engine.table("events")

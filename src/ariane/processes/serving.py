@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -101,6 +102,11 @@ def serve(
 ) -> None:
     """Run the workspace until told to stop. `on_ready` is called once the front door answers."""
     stores = Stores(path)
+    if stores.lake.unfinished() is not None:
+        from ariane.processes.rebuilding import finish as finish_rebuild  # loads what serving does without
+
+        sys.stderr.write("ariane: a rebuild was cut short; it is finished first\n")
+        finish_rebuild(stores)
     if (stores.path / "erasing.json").exists():
         from ariane.processes.erasing import finish  # loads what serving does without
 

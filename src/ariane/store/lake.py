@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from ariane.store.carrying import carry
 from ariane.store.delta import WRITER, DeltaTables, columns_of, inside
 from ariane.store.layers import LAYER, NEWS, layered, now
+from ariane.store.marking import mark, marked, unmark
 from ariane.store.securing import mend, secure
 
 SIZES, FAN_IN = (256 << 10, 2 << 20, 16 << 20, 128 << 20), 12
@@ -189,6 +190,17 @@ class Lake(DeltaTables):
                 if lost := mend(self.place.folder / name, self._note(name)):
                     told.append(f"{name}: {lost} commits had not reached the disk and were taken back")
         return told
+
+    def unfinished(self) -> bytes | None:
+        """What `begin` noted, until `end` was called: what is derived is not to be read or written on till then."""
+        return marked(self.place)
+
+    def begin(self, note: bytes) -> None:
+        """Note, durably and for everybody who shares the lake, what is about to be taken apart and made again."""
+        mark(self.place, note)
+
+    def end(self) -> None:
+        unmark(self.place)
 
     def secure(self) -> None:
         """Return when everything committed is on disk. An object store promises that with each commit."""

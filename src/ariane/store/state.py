@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -81,9 +82,22 @@ class State:
         with self._answered():
             metadata.drop_all(self.engine, [table for table in metadata.sorted_tables if is_derived(table)])
         if self.is_sqlite:
-            with self.engine.connect() as conn:
+            with self._answered(), self.engine.connect() as conn:
                 conn.exec_driver_sql("VACUUM")
                 conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def set_aside(self) -> Path | None:
+        """Move a file that is too damaged to be used out of the way, that an empty state may be made; where it is then.
+        None where there is no file."""
+        if not self.is_sqlite or not (self.engine.url.database or "").strip(":"):
+            return None
+        self.engine.dispose()
+        file = Path(str(self.engine.url.database))
+        aside = next(one for n in count(1) if not (one := file.with_name(f"{file.name}.damaged-{n}")).exists())
+        for end in ("-wal", "-shm", ""):  # the file last: until then what is left is still found to be damaged
+            if (part := file.with_name(file.name + end)).exists():
+                part.rename(aside.with_name(aside.name + end))
+        return aside
 
     @contextmanager
     def only(self, role: str) -> Iterator[Callable[[], None]]:

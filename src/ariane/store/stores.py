@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from ariane import settings as settings_module
-from ariane.errors import Conflict
+from ariane.errors import Conflict, Transient
 from ariane.settings import Settings
 from ariane.store.lake import Lake
 from ariane.store.ports import Log, open_log
@@ -26,22 +26,26 @@ class Stores:
     []
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, create: bool = True) -> None:
         self.path = Path(path).resolve()
         self.settings: Settings = settings_module.load(self.path)
         self.log: Log = open_log(self.path, self.settings)
         self.state = State(self.settings.state_url or self.path / "state.db")
         where = self.settings.lake_url
         self.lake = Lake(where if "://" in where else self.path / (where or "lake"))
-        self.state.create()
+        if create:  # asks whether the state can be read; whoever is to mend it must not be stopped by that
+            self.state.create()
 
     @contextmanager
-    def only(self, role: str) -> Iterator[Callable[[], None]]:
+    def only(self, role: str, *, mending: bool = False) -> Iterator[Callable[[], None]]:
         """Hold `role` (stream, lake, …) alone among all processes on this workspace; among those of every machine when
         the state is a database they share. Conflict when another holds it.
 
         Who becomes the lake's writer first finishes what another left half done there. Gives a function that raises
         Transient once the role may have gone to another: when the connection that held it was lost.
+
+        The stream's and the lake's roles are Transient to all but `mending` while a rebuild that was cut short stands
+        unfinished: to go on from there would leave out what it had yet to bring back.
         """
         folder = self.path / ".locks"
         folder.mkdir(exist_ok=True)
@@ -56,10 +60,29 @@ class Stores:
                 ) from error
             # Every machine has a supervisor of its own; of the consumers there is one wherever the state is.
             with nullcontext(_nothing) if role == "supervisor" else self.state.only(role) as still:
+                if role in ("stream", "lake") and not mending:
+                    self._refuse_unfinished()
                 if role == "lake":
                     for told in self.lake.recover():
                         sys.stderr.write(f"ariane lake: {told}\n")
                 yield still
+
+    def _refuse_unfinished(self) -> None:
+        with self.state.read() as conn:
+            taken = self.state.offsets(conn, "stream")
+        lacking = [one for one in self.log.partitions() if taken.get(one, 0) < self.log.start(one)]
+        if self.lake.unfinished() is not None:
+            what = "A rebuild of this workspace was cut short."
+        elif lacking:
+            what = f"The state lacks what was retired from the log of {', '.join(lacking)}."
+        else:
+            return
+        raise Transient(
+            what,
+            where=str(self.path),
+            next_step="Stop 'ariane serve' where it runs and call 'ariane rebuild': it finishes.",
+            retry_after_s=2,
+        )
 
     def close(self) -> None:
         self.state.close()
