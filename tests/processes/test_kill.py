@@ -137,7 +137,7 @@ def test_every_acknowledged_event_is_in_the_lake_once(tmp_path: Path, free_port:
     _check(stores.lake, clients)
     stores.close()
     assert min(reaper.killed[role] for role in ROLES) > N_INSTANTS / 6, reaper.killed
-    assert min(reaper.at_work[role] for role in ROLES) > N_INSTANTS / 20, reaper.at_work
+    assert min(reaper.at_work[role] for role in ROLES) > N_INSTANTS / 50, reaper.at_work
     n = sum(len(client.acknowledged) for client in clients)
     print(f"killed {dict(reaper.killed)}, at work {dict(reaper.at_work)}; {n:,} events acknowledged")  # noqa: T201
 
