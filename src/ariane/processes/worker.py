@@ -253,6 +253,7 @@ def console(path: Path) -> None:
 def bridges(path: Path) -> None:
     """The brokers of the workspace's settings, followed until SIGTERM."""
     from ariane.ingest.bridges import Bridge
+    from ariane.store import Stores
 
     told = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
