@@ -162,8 +162,8 @@ def test_events_of_an_offline_visit_are_kept_and_sent_once(shop: Shop) -> None:
     page.evaluate("for (let n = 0; n < 120; n++) ariane.track('Offline', {n})")
     page.wait_for_timeout(1500)
     assert any(key.startswith("ariane_queue_") for key in shop.stored(page)[1])
-    page.close()
     assert not [event for event in shop.sent() if event.name == "Offline"]
+    page.close()
     shop.context.set_offline(False)
     page = shop.open()
     events = shop.until(lambda sent: sum(event.name == "Offline" for event in sent) >= 120)
