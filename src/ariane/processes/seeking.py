@@ -52,7 +52,7 @@ class Seeker:
     >>> seeker = Seeker({Identifier("cookie", "c-1").key}, Rules.default())
     >>> record = b'{"source":"web","messageId":"m","type":"page","receivedUs":1,"anonymousId":"c-%d"}'
     >>> seeker.in_record(record % 1), seeker.in_record(record % 2)
-    ('6ff9b8b7ba1b6bc6fd2b3bbb', None)
+    ('dad8bec6d4e9b61183ddc157', None)
     """
 
     def __init__(self, keys: Collection[int], rules: Rules) -> None:
