@@ -198,8 +198,16 @@ class DeltaTables:
 
     def progress(self, name: str, consumer: str) -> int:
         """How far `consumer` has come, as its last commit said. 0 when it never wrote."""
-        known = self._known(name)
-        return (known.transaction_version(consumer) or 0) if known is not None else 0
+        while (known := self._known(name)) is not None:
+            try:
+                return known.transaction_version(consumer) or 0
+            except DeltaError as error:
+                # Dropped or made again since we opened it, the answer is that of what is there now.
+                if self.place.born(name) == self._born.get(name):
+                    raise Transient(
+                        f"The lake could not be read: {_plain(error)}.", where=self.place.address(name)
+                    ) from error
+        return 0
 
     def read(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """A small table, whole."""

@@ -184,6 +184,7 @@ class Lake(DeltaTables):
         progress, so that their events are read from the log again (see securing).
         """
         self._finish_rewriting()
+        self.place.sweep()
         told = []
         if self.place.folder is not None:
             for name in self.names():

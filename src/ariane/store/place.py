@@ -11,6 +11,7 @@ import pyarrow.fs as pafs
 from ariane.errors import InputError
 
 LOG = "_delta_log"
+GONE = ".gone"
 
 
 class Place:
@@ -96,9 +97,21 @@ class Place:
     def remove(self, name: str) -> None:
         """Delete a table with everything in it; nothing when there is none."""
         if self.folder is not None:
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+            going = self.folder / name
+            if name and going.is_dir():  # at once for those who read it; the files follow
+                self.sweep()
+                (self.folder / GONE).mkdir()
+                going.rename(self.folder / GONE / name)
+                self.sweep()
+                return
+            shutil.rmtree(going, ignore_errors=True)
         elif self.system().get_file_info(pafs.FileSelector(name, recursive=True, allow_not_found=True)):
             self.system().delete_dir_contents(name, accept_root_dir=not name)
+
+    def sweep(self) -> None:
+        """Delete what a kill left of a removal."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder / GONE, ignore_errors=True)
 
     def take(self, other: Place, name: str) -> None:
         """Move a table of `other` here. In an object store, file by file, those that make it a table last."""

@@ -81,7 +81,7 @@ class Bridge:
             client.tls_set(ca_certs=self.settings.ca or None)
         client.reconnect_delay_set(1, 30)
         client.on_connect, client.on_message = self._on_connect, self._on_message
-        client.on_disconnect = self._on_disconnect
+        client.on_subscribe, client.on_disconnect = self._on_subscribe, self._on_disconnect
         return client
 
     def start(self) -> None:
@@ -112,8 +112,15 @@ class Bridge:
             self._session += 1
         once = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)
         client.subscribe([(topic.filter, once) for topic in self.topics])
-        self.connected.set()
-        _say(self.name, f"following {self.host}:{self.port}")
+
+    def _on_subscribe(self, _client: Client, _data: object, _mid: int, reasons: list[Any], _properties: object) -> None:
+        """Only now does the broker keep for us what is published."""
+        refused = [f"{topic.filter} ({why})" for topic, why in zip(self.topics, reasons, strict=True) if why.is_failure]
+        if refused:
+            _say(self.name, f"the broker refuses {', '.join(refused)}")
+        if len(refused) < len(self.topics):
+            self.connected.set()
+            _say(self.name, f"following {self.host}:{self.port}")
 
     def _on_disconnect(self, _client: Client, _data: object, _flags: object, reason: Any, _properties: object) -> None:
         self.connected.clear()
