@@ -68,13 +68,14 @@ class Bridge:
         self._again: threading.Timer | None = None
         self.n_written = self.n_again = self.n_retained = 0
         self.connected = threading.Event()
-        self._client = self._made(_client_id(workspace, name, settings))
+        self._client_id = _client_id(workspace, name, settings)
+        self._client = self._made()
 
-    def _made(self, client_id: str) -> Client:
+    def _made(self) -> Client:
         from paho.mqtt.client import Client, MQTTv5
         from paho.mqtt.enums import CallbackAPIVersion
 
-        client = Client(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTv5, manual_ack=True)
+        client = Client(CallbackAPIVersion.VERSION2, self._client_id, protocol=MQTTv5, manual_ack=True)
         if self.settings.username:
             client.username_pw_set(self.settings.username, self.settings.password or None)
         if self.settings.tls:
@@ -205,6 +206,7 @@ class Bridge:
     def _come_back(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        self._client = self._made()  # started twice, one would leave its sockets open
         if self._writer.failed:
             self._writer.close()
             try:
