@@ -3,6 +3,8 @@
 
 SHELL := /bin/sh
 ARGS ?=
+# How many tests run at a time.
+JOBS ?= 2
 PYTHON ?=
 export PYTHON
 BIN := .venv/bin
@@ -25,11 +27,11 @@ serve:  ## serve a workspace; ARGS="PATH --port 8600"
 	@$(INSTALL) run
 	@$(BIN)/ariane serve $(ARGS)
 
-test:  ## run every test this machine can run, lint included; ARGS="tests/store -k log"
+test:  ## run every test this machine can run, lint included; ARGS="tests/store -k log", JOBS=4
 	@$(INSTALL) dev
 	@$(BIN)/python -m tests.browser
 	@$(BIN)/python -m tests.node
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 lint:  ## types, style, formatting, sizes
 	@$(INSTALL) dev

@@ -143,9 +143,19 @@ def pytest_make_collect_report() -> Generator[None, Any, Any]:
 
 # ── nothing is left behind ────────────────────────────────────────────────────────────────────────────────────────────
 
+# With pytest-xdist the tests run in workers: each looks for processes it left, and who runs them for files, at the end.
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _has_workers(config: pytest.Config) -> bool:
+    return bool(getattr(config.option, "numprocesses", None)) and not _is_worker(config)
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[BEFORE] = litter.files(REPOSITORY)
+    config.stash[BEFORE] = frozenset() if _is_worker(config) else litter.files(REPOSITORY)
     config.stash[LITTER] = []
     scratch = Path(tempfile.mkdtemp(prefix="ariane-tests-"))
     scratch.chmod(0o711)  # PostgreSQL runs under another account and must reach its folder
@@ -165,13 +175,24 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True, trylast=True)  # the innermost: after the fixtures are torn down, before the summary
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
     yield
-    stash = session.config.stash
-    left = litter.processes(os.environ[litter.TOKEN])
-    litter.end(left)
-    new = litter.new_files(stash[BEFORE], litter.files(REPOSITORY), strict=STRICT)
-    stash[LITTER] = [f"process {pid}: {command[:150]}" for pid, command in left] + [f"file {path}" for path in new]
-    if stash[LITTER]:
+    config, found = session.config, session.config.stash[LITTER]
+    if not _has_workers(config):
+        left = litter.processes(os.environ[litter.TOKEN])
+        litter.end(left)
+        found += [f"process {pid}: {command[:150]}" for pid, command in left]
+    if _is_worker(config):
+        config.workeroutput["litter"] = found  # type: ignore[attr-defined]
+        return
+    new = litter.new_files(config.stash[BEFORE], litter.files(REPOSITORY), strict=STRICT)
+    found += [f"file {path}" for path in new]
+    if found:
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker ended: what it found is ours to tell."""
+    node.config.stash[LITTER] += getattr(node, "workeroutput", {}).get("litter", [])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
