@@ -18,7 +18,8 @@ from tests.clients.serving import free_port, page_server
 
 LOAD = """([host, key, useBeacon]) => {
   const analytics = window.ra = new (window.rudderanalytics.RudderAnalytics || window.rudderanalytics)();
-  analytics.load(key, host, {configUrl: host, useBeacon, sendAdblockPage: false});
+  analytics.load(key, host, {configUrl: host, useBeacon, sendAdblockPage: false,
+    beaconQueueOptions: {flushQueueInterval: 500}});
   analytics.identify(`u-${useBeacon}`, {email: 'ana@example.org'});
   analytics.page('Home');
   analytics.track('Order Completed', {revenue: 5});
