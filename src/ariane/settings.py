@@ -231,12 +231,17 @@ def create(path: Path, name: str = "Ariane", sources: dict[str, Source] | None =
         "",
     ]
     for key, source in listed.items():
-        lines += [f"[sources.{key}]", f'write_key = "{source.write_key}"', f'channel = "{source.channel}"', ""]
+        lines += [f"[sources.{key}]", f'write_key = "{source.write_key}"', f"channel = {_quoted(source.channel)}", ""]
     file.write_text("\n".join(lines), encoding="utf-8")
     return load(path)
 
 
 _SOURCE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+
+def _quoted(text: str) -> str:
+    """As a TOML string: JSON's escapes are among TOML's, which escapes DEL too."""
+    return msgspec.json.encode(text).decode().replace("\x7f", "\\u007f")
 
 
 def add_source(path: Path, name: str, channel: str = "") -> Source:
@@ -247,5 +252,5 @@ def add_source(path: Path, name: str, channel: str = "") -> Source:
         raise InputError(f"'{name}' cannot name a source.", allowed="a to z, digits and _, not a digit first")
     source = Source(write_key=new_write_key(), channel=channel)
     with (path / "ariane.toml").open("a", encoding="utf-8") as file:
-        file.write(f'\n[sources.{name}]\nwrite_key = "{source.write_key}"\nchannel = "{channel}"\n')
+        file.write(f'\n[sources.{name}]\nwrite_key = "{source.write_key}"\nchannel = {_quoted(channel)}\n')
     return source

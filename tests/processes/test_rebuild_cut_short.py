@@ -59,7 +59,7 @@ def town(path: Path, *, retired: bool) -> Stores:
     stores.close()
     stores = Stores(path)
     stores.log.segment_bytes = 60_000
-    events = town_events(60)
+    events = town_events(30)
     deliver(stores, events[::2])
     deliver(stores, events[1::2] + events[:200], partition="web-1")
     process(stores)

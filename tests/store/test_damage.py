@@ -41,6 +41,28 @@ def everything(log: SegmentLog) -> tuple[dict[int, bytes], list[tuple[int, int]]
         offset = batch.next_offset
 
 
+@QUICK
+@given(records=payloads, at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+def test_rewriting_a_damaged_segment_blanks_what_cannot_be_read_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, records: list[bytes], at: float, bit: int
+) -> None:
+    log = written(tmp_path_factory.mktemp("log"), [records], 1 << 20)
+    [segment] = (Path(log.root) / "web-0").glob("*.log")
+    content = bytearray(segment.read_bytes())
+    content[int(at * len(content))] ^= 1 << bit
+    segment.write_bytes(content)
+    readable, _ = everything(log)
+    log.rewrite("web-0", lambda payload: payload)
+    assert segment.stat().st_size == len(content)
+    found, _ = everything(log)
+    assert {offset: payload for offset, payload in found.items() if payload.strip(b" ")} == {
+        offset: payload for offset, payload in readable.items() if payload.strip(b" ")
+    }
+    log.rewrite("web-0", lambda payload: b"x" * len(payload) if payload.strip(b" ") else payload)
+    left = segment.read_bytes()
+    assert set(left) <= set(b"0123456789abcdef x\n"), "nothing that was damaged is still there"
+
+
 def written(folder: Path, groups: list[list[bytes]], segment_bytes: int = 1500) -> SegmentLog:
     log = SegmentLog(folder, segment_bytes=segment_bytes)
     with log.writer("web-0") as writer:

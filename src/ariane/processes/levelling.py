@@ -42,7 +42,7 @@ def catch_up(stores: Stores, on_progress: Progress | None = None, *, stalled_s: 
     The work is done by the workspace's own workers if it is being served, else by workers started here and ended after.
     Transient when nothing has moved for `stalled_s`.
     """
-    if not _behind(lag(stores)):
+    if not _behind(lag(stores)) and not noticing.is_behind(stores):
         return
     with consuming(stores) as watch:
         settle(stores, on_progress, watch=watch, stalled_s=stalled_s)

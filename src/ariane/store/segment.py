@@ -160,15 +160,10 @@ def rewrite_segment(path: Path, kept: Callable[[bytes], bytes]) -> int:
     changed: dict[int, bytes] = {}
     with path.open("rb") as old:
         for at, line in enumerate(old):
-            payload = line[9:-1]
-            if not line.endswith(b"\n") or b"%08x " % crc32(payload) != line[:9]:
-                replaced = b" " * len(payload)
-            else:
-                replaced = kept(payload)
-            if len(replaced) != len(payload):
-                raise InputError("A record would change its length.", where=str(path))
-            if replaced != payload:
-                changed[at] = b"%08x %b" % (crc32(replaced), replaced) + line[9 + len(payload) :]
+            if (anew := _rewritten(line, kept)) != line:
+                if len(anew) != len(line):
+                    raise InputError("A record would change its length.", where=str(path))
+                changed[at] = anew
     if changed:
         beside = path.with_suffix(".rewriting")
         with path.open("rb") as old, beside.open("wb") as new:
@@ -179,3 +174,21 @@ def rewrite_segment(path: Path, kept: Callable[[bytes], bytes]) -> int:
         beside.replace(path)
         sync_folder(path.parent)
     return len(changed)
+
+
+def _rewritten(line: bytes, kept: Callable[[bytes], bytes]) -> bytes:
+    payload = line[9:-1]
+    if line.endswith(b"\n") and b"%08x " % crc32(payload) == line[:9]:
+        replaced = kept(payload)
+        return line if replaced == payload else frame([replaced])
+    start = _surviving(line.removesuffix(b"\n"))
+    if start is not None and start >= OVERHEAD and line.endswith(b"\n"):
+        return _blank(line[:start]) + _rewritten(line[start:], kept)
+    return _blank(line)
+
+
+def _blank(line: bytes) -> bytes:
+    """Spaces in the place of what cannot be read: a record of them where there is room for one."""
+    if len(line) < OVERHEAD:
+        return b" " * (len(line) - 1) + b"\n"
+    return frame([b" " * (len(line) - OVERHEAD)])
