@@ -46,10 +46,11 @@ def repair(body: bytes) -> bytes:
 
 def is_deep(body: bytes) -> bool:
     """Whether anything is nested deeper than `MAX_DEPTH`. Costs little where the answer is plainly no."""
+    lists = b"[" in body
     # Without a list every level takes five bytes at least, {"":} and what is inside.
-    if b"[" not in body and len(body) < 5 * MAX_DEPTH:
+    if not lists and len(body) < 5 * MAX_DEPTH:
         return False
-    if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
+    if body.count(b"{") + (body.count(b"[") if lists else 0) <= MAX_DEPTH:
         return False
     depth = 0
     for found in _TOKEN.finditer(body):

@@ -110,6 +110,8 @@ def _share(kind: str, parsed: Parsed, stamp: Stamped) -> None:
     """Give each event what the request says for all: its type, context, integrations, when it was sent, by whom."""
     context, integrations = objects(parsed.context), objects(parsed.integrations)
     sent_at = parsed.sent_at
+    if not (context or integrations or sent_at is not None or stamp.anonymous_id) and kind == "batch":
+        return
     for event in parsed.events:
         if context:
             event.context = merged(context, event.context)
@@ -133,20 +135,15 @@ def _dialect(parsed: Parsed) -> str | None:
 
 def _in_shape(event: WireEvent) -> bool:
     """Whether a plain event has a name where it needs one, and objects where it should: what no decoder tells."""
-    kind = event.type
-    if kind is None or (kind == "track" and not event.event):
+    if event.type is None or (event.event is None and event.type == "track") or event.event == "":
         return False
-    raw = event.properties
-    if raw is not EMPTY and bytes(raw)[0] != _OPEN:
+    if (raw := event.properties) is not EMPTY and bytes(raw)[0] != _OPEN:
         return False
-    raw = event.context
-    if raw is not EMPTY and bytes(raw)[0] != _OPEN:
+    if (raw := event.context) is not EMPTY and bytes(raw)[0] != _OPEN:
         return False
-    raw = event.traits
-    if raw is not EMPTY and bytes(raw)[0] != _OPEN:
+    if (raw := event.traits) is not EMPTY and bytes(raw)[0] != _OPEN:
         return False
-    raw = event.integrations
-    if raw is not EMPTY and bytes(raw)[0] != _OPEN:
+    if (raw := event.integrations) is not EMPTY and bytes(raw)[0] != _OPEN:
         return False
     return event.merge_properties is EMPTY
 

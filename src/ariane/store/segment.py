@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from binascii import crc32
+from binascii import crc32, hexlify
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from struct import pack
 from typing import NamedTuple
 
 import msgspec
@@ -52,7 +53,13 @@ def frame(payloads: Sequence[bytes]) -> bytes:
         raise InputError(
             "A log record holds a line break.", allowed="one line of JSON", next_step="Encode it without indentation."
         )
-    return b"".join([b"%08x %b\n" % (crc32(payload), payload) for payload in payloads])
+    n = len(payloads)
+    checksums = hexlify(pack(f">{n}I", *map(crc32, payloads)))  # all at once: formatting each cost as much as counting
+    parts = [b" "] * (4 * n)
+    parts[0::4] = [checksums[at : at + 8] for at in range(0, 8 * n, 8)]
+    parts[2::4] = payloads
+    parts[3::4] = [b"\n"] * n
+    return b"".join(parts)
 
 
 def parse(block: bytes, base: int) -> tuple[list[LogRecord], list[tuple[int, int]]]:
