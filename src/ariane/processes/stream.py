@@ -33,11 +33,13 @@ duplicates = sa.Table(
 
 CONSUMER = "stream"
 READ_BYTES = 16 << 20
-GATHER_S, GATHER_BYTES = 0.5, 4 << 20
+GATHER_S, GATHER_BYTES = 0.5, 16 << 20
 LEAST_WINDOW_DAYS = 30
 NEVER_FORGOTTEN = frozenset({"import", REPLAY})
 """The partitions of what is imported, and let out of quarantine: a file may be imported again after years, and must add
 nothing."""
+
+_TOMBSTONES = (b"{}", b" ")
 
 Taken = tuple[int, Event]
 """An event with its record's offset."""
@@ -83,7 +85,7 @@ def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
 def is_erased(payload: bytes) -> bool:
     """Whether the record's place is all that is left of it: a tombstone, or the blanks an erasure left of a line that
     could not be read."""
-    return payload[:2] == b"{}" or payload[:1] in b" "
+    return not payload or payload.startswith(_TOMBSTONES)
 
 
 def absorb(
