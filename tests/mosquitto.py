@@ -38,7 +38,7 @@ class Broker:
         self._process = subprocess.Popen(
             [program, "-c", str(self.folder / "mosquitto.conf")], stderr=subprocess.DEVNULL
         )
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while True:
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=1):

@@ -99,7 +99,7 @@ def test_no_event_of_a_server_side_client_is_lost_or_doubled(tmp_path: Path) -> 
         clients = {name: _started(name, serving.address, key) for name in names}
         try:
             _disturb(serving, random.Random(5), 5)
-            _until(lambda: all(client.poll() is not None for client in clients.values()), serving, 150)
+            _until(lambda: all(client.poll() is not None for client in clients.values()), serving, 300)
         finally:
             for client in clients.values():
                 client.kill()
@@ -139,7 +139,7 @@ def test_no_event_of_the_browser_library_is_lost_or_doubled(tmp_path: Path, chro
         _disturb(serving, random.Random(7), 4)
         for page in pages:
             page.evaluate("() => window.sent")
-        until = time.monotonic() + 150
+        until = time.monotonic() + 300
         stores = Stores(path)
         while time.monotonic() < until:
             settle(stores, watch=serving.watch)

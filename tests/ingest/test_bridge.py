@@ -148,7 +148,7 @@ def events_of(shop: Path, name: str = "lamps") -> list[Event]:
     return found
 
 
-def eventually(holds: Callable[[], bool], within_s: float = 40.0) -> None:
+def eventually(holds: Callable[[], bool], within_s: float = 90.0) -> None:
     until = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < until, "it did not come true"

@@ -162,7 +162,7 @@ def test_a_full_disk_under_a_consumer_is_said_and_waited_out(
 def refused(port: int, key: str) -> tuple[int, str, dict[str, str]] | None:
     """The answer to one event when it is not 200: status, Retry-After and body."""
     body = json.dumps({"batch": [{"type": "track", "event": "x", "anonymousId": "a"}], "writeKey": key})
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("POST", "/v1/batch", body)
     reply = connection.getresponse()
     text = reply.read()
@@ -208,7 +208,7 @@ def test_a_read_only_disk_is_said_and_waited_out(
         if where == "log":
             until(lambda: (refused(port, key) or (0,))[0] == 503, serving, "a refusal")
             with pytest.raises(Exception, match="503"):
-                urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5)
+                urlopen(f"http://127.0.0.1:{port}/readyz", timeout=20)
         role = {"log": "collector", "state": "stream", "lake": "lake"}[where]
         until(lambda: said.has(rf"ariane {role}: .*([Rr]ead-only|unable to open|readonly)"), serving, "it says so")
         disk.mount("rw")
@@ -227,7 +227,7 @@ def test_a_state_that_somebody_holds_is_said_and_waited_out(
     try:
         client, end = sending(port, key)
         until(lambda: len(client.acknowledged) > 50 and (path / "state.db").exists(), serving, "the first events")
-        holder = sqlite3.connect(path / "state.db", timeout=20, isolation_level=None)
+        holder = sqlite3.connect(path / "state.db", timeout=60, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         until(lambda: said.has(r"ariane stream: .*database is locked.*Waiting"), serving, "it says so")
         assert refused(port, key) is None, "the collector needs no state"
@@ -253,7 +253,7 @@ def test_consumers_far_behind_hold_the_collector_back(tmp_path: Path, request: p
         until(lambda: bool(answers.extend(filter(None, [refused(port, key)])) or answers), serving, "a refusal")
         status, after, body = answers[-1]
         assert (status, body["code"]) == (429, "too_many_requests") and int(after) >= 1
-        told = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+        told = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20).read().decode()
         behind = re.search(r'ariane_consumer_lag_bytes\{consumer="stream",partition="web-0"\} (\d+)', told)
         assert behind and int(behind[1]) > 60_000
         assert "ariane_consumer_damaged_records_total" in told

@@ -114,7 +114,7 @@ def test_workers_wait_while_a_rebuild_is_unfinished(tmp_path: Path, capfd: pytes
     serving = Serving(stores.path, "127.0.0.1", 1, roles=("stream", "lake"))
     serving.workers.start()
     try:
-        until, told = time.monotonic() + 20, ""
+        until, told = time.monotonic() + 60, ""
         while told.count("cut short") < 2 and time.monotonic() < until:
             told += capfd.readouterr().err
             time.sleep(0.05)
