@@ -21,10 +21,12 @@ def summarise(folder: Path, built: Built) -> dict[str, Any]:
         channels = ws.sql(
             "SELECT channel, count(*) AS n_events FROM events GROUP BY channel ORDER BY n_events DESC"
         ).to_dicts()
+        [n_persons] = ws.sql("SELECT count(*) AS n FROM persons").to_dicts()
         return {
             "workspace": str(ws.path),
-            "n_persons": found.n_persons,
-            "n_events": found.n_events,
+            "n_persons": n_persons["n"],
+            "n_events": sum(row["n_events"] for row in channels),
+            "n_on_map": {"persons": found.n_persons, "events": found.n_events},
             "n_held_back": population.n_held_back(),
             "n_by_kind": {row["kind"]: row["n"] for row in kinds},
             "channels": channels,
@@ -59,11 +61,12 @@ def write(found: dict[str, Any], address: str | None) -> None:
 
 
 def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
-    kinds, kpis = found["n_by_kind"], found["kpis"]
+    kinds, kpis, on_map = found["n_by_kind"], found["kpis"], found["n_on_map"]
     machines, cookies = f"{kinds.get('device', 0):,}", f"{kinds.get('cookie', 0):,}"
     lines = [
         ("persons", f"{found['n_persons']:,} tied from {machines} devices and {cookies} cookies"),
         ("events", f"{found['n_events']:,} on {len(found['channels'])} channels"),
+        ("journey", f"{on_map['events']:,} of these events are steps, of {on_map['persons']:,} persons"),
         ("held back", f"{found['n_held_back']:,} persons refuse to be measured: counted, never read"),
     ]  # fmt: skip
     if "nps" in kpis:
