@@ -7,6 +7,8 @@ ARGS ?=
 JOBS ?= 2
 PYTHON ?=
 export PYTHON
+# Where it is set, every process would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 INSTALL := sh tools/install.sh
 
