@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -213,11 +216,21 @@ def test_a_workspace_being_served_is_not_erased_from(tmp_path: Path) -> None:
     stores.close()
 
 
+LOOK = """
+import json, sys
+from pathlib import Path
+folder, wanted = Path(sys.argv[1]), [marker.encode() for marker in sys.argv[2:]]
+found = [path for path in folder.rglob("*") if path.is_file() and any(one in path.read_bytes() for one in wanted)]
+print(json.dumps([str(path.relative_to(folder)) for path in found]))
+"""
+
+
 def files_with(folder: Path, markers: tuple[str, ...]) -> list[str]:
-    """Files in which any of the markers can be read, whatever the encoding of the page."""
-    wanted = [marker.encode() for marker in markers]
-    return [
-        str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if path.is_file() and any(marker in path.read_bytes() for marker in wanted)
-    ]
+    """Files in which any of the markers can be read, whatever the encoding of the page.
+
+    Looked at by another process: one that closes a file of SQLite's loses the locks it holds on it, and others then
+    take the state for nobody's ("How To Corrupt An SQLite Database File", 2.2).
+    """
+    command = [sys.executable, "-c", LOOK, str(folder), *markers]
+    found: list[str] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    return found

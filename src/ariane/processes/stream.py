@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from ariane.consent import absorb as note_consent
 from ariane.consent.memory import Recall as Consents
+from ariane.errors import InputError
 from ariane.identity import absorb as tie
 from ariane.identity import rules_of
 from ariane.identity.memory import Recall as Persons
@@ -23,6 +24,7 @@ from ariane.model import Event
 from ariane.processes.seen import FOR_EVER, Seen, day_of
 from ariane.processes.sifting import REPLAY, heard, sift, warn
 from ariane.store import State, Stores, metadata
+from ariane.store.ports import Record
 
 duplicates = sa.Table(
     "duplicates",
@@ -65,7 +67,7 @@ def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
     batch = stores.log.read(partition, offset, READ_BYTES)
     if batch.next_offset == offset:
         return 0
-    events = [(record.offset, read(record.payload)) for record in batch.records if not is_erased(record.payload)]
+    events = _events(stores, partition, batch.records)
     plan = plan_of(stores.path)  # read after the batch: it knows every version that these events were received under
     with stores.state.begin() as conn:
         sound, held = sift(conn, stores, plan, partition, events)
@@ -80,6 +82,21 @@ def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
     counts.update(duplicates=len(sound) - len(fresh), quarantined=len(held))
     note(stores.path, CONSUMER, partition, batch.next_offset, counts)
     return len(batch.records)
+
+
+def _events(stores: Stores, partition: str, records: Sequence[Record]) -> Sequence[Taken]:
+    """The events of these records. What is no record of an event counts as damaged: it must not stop what follows."""
+    try:
+        return [(record.offset, read(record.payload)) for record in records if not is_erased(record.payload)]
+    except InputError:
+        pass
+    events: list[Taken] = []
+    for record in records:
+        try:
+            events += [] if is_erased(record.payload) else [(record.offset, read(record.payload))]
+        except InputError:
+            stores.log.damage.setdefault(partition, {})[record.offset] = len(record.payload)
+    return events
 
 
 def is_erased(payload: bytes) -> bool:
@@ -118,7 +135,7 @@ def _days(events: Sequence[Event], partition: str) -> list[int]:
     return [FOR_EVER if partition in NEVER_FORGOTTEN else day_of(event.received_us) for event in events]
 
 
-def _forget(conn: sa.Connection, stores: Stores, events: list[Taken], memory: Memory) -> None:
+def _forget(conn: sa.Connection, stores: Stores, events: Sequence[Taken], memory: Memory) -> None:
     """When a new day has begun in the log, drop the ids that no event still to be read can repeat.
 
     A partition with records yet to be taken holds back what they may repeat, from the day its next one was received; a
@@ -131,8 +148,8 @@ def _forget(conn: sa.Connection, stores: Stores, events: list[Taken], memory: Me
     taken = stores.state.offsets(conn, CONSUMER)
     for partition in stores.log.partitions():
         ahead = stores.log.read(partition, taken.get(partition, 0), 1).records
-        if ahead and not is_erased(ahead[0].payload):
-            today = min(today, day_of(read(ahead[0].payload).received_us))
+        for _, event in _events(stores, partition, ahead):
+            today = min(today, day_of(event.received_us))
     memory.seen.forget(conn, today - 1)
 
 
