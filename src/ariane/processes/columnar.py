@@ -29,14 +29,19 @@ def step(stores: Stores) -> int:
     The state's tables go first: an event without its person would be left out of every count, a person without
     events is only early.
     """
-    with stores.state.read() as conn:
-        ahead = stores.state.offsets(conn, CONSUMER)
+    ahead = passed(stores)
     export(stores)
     added = 0
     for partition, until in ahead.items():
         while (offset := stores.lake.progress("events", partition)) < until:
             added += _append(stores, partition, offset, until)
     return added
+
+
+def passed(stores: Stores) -> dict[str, int]:
+    """How far the stream has come in each partition: the lake goes no further."""
+    with stores.state.read() as conn:
+        return stores.state.offsets(conn, CONSUMER)
 
 
 def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
@@ -105,8 +110,7 @@ def gather(stores: Stores, *, for_s: float, quiet_s: float = 0.3) -> None:
 
 def _ahead(stores: Stores) -> tuple[int, int]:
     """Bytes that the stream has passed and the lake has not, and bytes that the log holds and the lake does not."""
-    with stores.state.read() as conn:
-        taken = stores.state.offsets(conn, CONSUMER)
+    taken = passed(stores)
     done = {partition: stores.lake.progress("events", partition) for partition in stores.log.partitions()}
     ready = sum(taken.get(partition, 0) - offset for partition, offset in done.items())
     return ready, sum(stores.log.end(partition) - offset for partition, offset in done.items())

@@ -22,6 +22,11 @@ TABLE = "noise"
 RULES = "rules"
 
 
+def load() -> None:
+    """Load the engine that finds noise, before the first events wait for it."""
+    import ibis.backends.duckdb  # noqa: F401
+
+
 def is_behind(stores: Stores) -> bool:
     """Whether events came, or the rules changed, since the table was last written."""
     return stores.lake.exists("events") and _done(stores) != _wanted(stores)

@@ -29,6 +29,8 @@ NOTICE_EVERY_S = 30.0
 STAND_BY_S = 2.0
 DELIVER_EVERY_S = 1.0
 COLLECT_EVERY_S = 30.0
+LOOK_EVERY_S = 2.0
+"""While the stream stands still, the lake's own tables are opened this often only."""
 SHARE_OF_WAITING = 2.0
 """A commit that took one second is followed by up to two of gathering: many small ones would only be joined again."""
 _PR_SET_PDEATHSIG = 1
@@ -167,12 +169,17 @@ def lake(path: Path) -> None:
     from ariane.processes import columnar, noticing
 
     idle_s = settings.load(path).lake_interval_s
-    swept_at = noticed_at = time.monotonic()
+    swept_at = noticed_at = looked_at = time.monotonic()
     noted: dict[str, int] = {}
+    level: dict[str, int] | None = None  # where the stream stood when everything was found to be written
+    noticing.load()
 
     def step(stores: Stores) -> int:
-        nonlocal swept_at, noticed_at
+        nonlocal swept_at, noticed_at, looked_at, level
         began = time.monotonic()
+        passed = columnar.passed(stores)
+        if passed == level and began - looked_at < LOOK_EVERY_S:
+            return 0
         if began - swept_at > SWEEP_EVERY_S:
             stores.lake.secure()  # before anything goes that a version not yet on disk still needs
             columnar.sweep(stores)
@@ -192,6 +199,7 @@ def lake(path: Path) -> None:
             columnar.gather(stores, for_s=max(idle_s, SHARE_OF_WAITING * (time.monotonic() - began)))
         else:
             columnar.tidy(stores)
+        level, looked_at = None if added else passed, began
         return added
 
     _Follower(path, "lake").follow(step, idle_s / 4)
