@@ -44,7 +44,7 @@ def _read(stamps: Sequence[object]) -> Longs | None:
         read: Longs = pa.array(stamps, pa.string()).cast(_INSTANT).cast(pa.int64()).to_numpy()
     except pa.ArrowInvalid:
         return None
-    return read if EARLIEST_US <= int(read.min()) and int(read.max()) < _LATEST_US else None
+    return read if int(read.min()) >= EARLIEST_US and int(read.max()) < _LATEST_US else None
 
 
 def _corrected(stamped: Longs, events: Sequence[Stored]) -> list[int]:
@@ -52,7 +52,7 @@ def _corrected(stamped: Longs, events: Sequence[Stored]) -> list[int]:
     received = np.array([one.received_us for one in events], np.int64)
     latest = received + FUTURE_US
     happened = np.where(stamped <= latest, stamped, received)
-    if any([one.sent_at is not None for one in events]):
+    if any(one.sent_at is not None for one in events):
         sent = [None if one.sent_at is None else sending_us(one.sent_at) for one in events]
         known = np.array([us is not None for us in sent])
         skew = np.where(known, received - np.array([us or 0 for us in sent], np.int64), 0)

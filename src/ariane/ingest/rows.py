@@ -14,9 +14,9 @@ import msgspec
 
 from ariane.ingest.bots import is_machine
 from ariane.ingest.context import Plan, context_columns, plan_of, property_columns
+from ariane.ingest.moments import happened_together
 from ariane.ingest.names import RESERVED_SOURCE
 from ariane.ingest.reading import Stored, derived_channel, read, said_channel
-from ariane.ingest.moments import happened_together
 from ariane.ingest.record import EMPTY
 from ariane.model import Event, event_id_of, key_of
 

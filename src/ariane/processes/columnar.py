@@ -21,6 +21,8 @@ from ariane.store import Stores
 BATCH_BYTES = 32 << 20
 FAR_BEHIND_BYTES = 8 << 20
 CATCHING_UP_S = 60.0
+WRITTEN = b'{"'
+"""How a record begins of which something is left."""
 
 
 def step(stores: Stores) -> int:
@@ -51,7 +53,8 @@ def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
         batch = stores.log.read(partition, position, min(until - position, 8 << 20))
         if batch.next_offset == position:
             break
-        records += [(record.offset, record.payload) for record in batch.records if not is_erased(record.payload)]
+        found = [(record.offset, record.payload) for record in batch.records]
+        records += [one for one in found if one[1][:2] == WRITTEN or not is_erased(one[1])]
         position = batch.next_offset
     with stores.state.read() as conn:
         window = (duplicates.c.partition == partition) & duplicates.c.offset.between(offset, position)
