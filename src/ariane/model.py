@@ -6,6 +6,8 @@ show instants. Integers mean the same in every engine; instants with zones do no
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Literal, get_args
 
@@ -100,4 +102,11 @@ def event_id_of(source: str, message_id: str) -> str:
     >>> event_id_of("web", "m-1") == event_id_of("web", "m-1") != event_id_of("till", "m-1")
     True
     """
-    return blake2b(f"{source}\0{message_id}".encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    digest = _begun(source)()  # the source is read once, not with each of its events
+    digest.update(message_id.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+@lru_cache(1024)
+def _begun(source: str) -> Callable[[], blake2b]:
+    return blake2b(f"{source}\0".encode("utf-8", "surrogatepass"), digest_size=12).copy

@@ -50,7 +50,9 @@ CONTEXTS = st.fixed_dictionaries(
     },
 )
 STAMPS = st.none() | NUMBERS | st.sampled_from(
-    ["2026-11-22T08:50:00Z", "2026-11-22T08:50:00.1234567+01:00", "never", "1969-01-01", "9999-12-31T23:59:59Z"]
+    ["2026-11-22T08:50:00Z", "2026-11-22T08:50:00.1234567+01:00", "never", "1969-01-01", "9999-12-31T23:59:59Z",
+     "2026-11-22T08:50:00.123Z", "2026-11-22T08:50:01.999Z", "2026-11-22T08:50:60.000Z", "2033-05-18T03:33:20.001Z",
+     "0000-11-22T08:50:00.123Z", "1971-11-22T08:50:00.123Z", "9999-12-31T23:59:59.999Z", "2026-W47-1T08:50:00.123Z"]
 )  # fmt: skip
 RECORDS = st.fixed_dictionaries(
     {
@@ -83,7 +85,7 @@ def reader() -> RowReader:
         found = named_in(event, RULES)
         return found[0] if found else None
 
-    return RowReader(strongest, partial(recognise, RULES), OWN, "EUR")
+    return RowReader(strongest, partial(recognise, RULES), OWN, "EUR", RULES.kinds)
 
 
 READER = reader()

@@ -74,7 +74,7 @@ def occurred_us(stamp: Stamp, sent: Stamp, received_us: int) -> int:
     """
     stamped = instant_us(stamp)
     latest = received_us + FUTURE_US
-    if sent is not None and (sent_us := _sent_us(sent)) is not None:
+    if sent is not None and (sent_us := sending_us(sent)) is not None:
         skew = received_us - sent_us
         if -LATENCY_US <= skew <= LATENCY_US:
             skew = 0
@@ -86,4 +86,5 @@ def occurred_us(stamp: Stamp, sent: Stamp, received_us: int) -> int:
     return received_us
 
 
-_sent_us = lru_cache(maxsize=256, typed=True)(instant_us)  # one time of sending for all the events of a request
+sending_us = lru_cache(maxsize=256, typed=True)(instant_us)
+"""When a request was sent: one time for all the events of it."""

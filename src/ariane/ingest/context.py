@@ -81,20 +81,19 @@ def context_columns(context: Mapping[str, Any], plan: Plan) -> dict[str, object]
         filled["ctx_device_type"] = device
     if system is not None:
         filled["ctx_os"] = system
-    said: dict[str, str | None] = {}
-    if isinstance(given := get("app"), dict):
-        said["ctx_app_version"] = _text(given.get("version"))
+    if isinstance(given := get("app"), dict) and (text := _text(given.get("version"))) is not None:
+        filled["ctx_app_version"] = text
     if isinstance(given := get("campaign"), dict):
-        said |= {f"ctx_campaign_{part}": _text(given.get(part)) for part in ("source", "medium", "name")}
+        for part in ("source", "medium", "name"):
+            if (text := _text(given.get(part))) is not None:
+                filled[f"ctx_campaign_{part}"] = text
     if isinstance(page := get("page"), dict):
-        said["ctx_referrer"] = _text(page.get("referrer")) or None
-        if plan.text_path:
-            said["prop_path"] = _text(page.get("path"))
-    elif isinstance(given := get("referrer"), dict):
-        said["ctx_referrer"] = _text(given.get("url")) or None
-    for column, value in said.items():
-        if value is not None:
-            filled[column] = value
+        if text := _text(page.get("referrer")):
+            filled["ctx_referrer"] = text
+        if plan.text_path and (text := _text(page.get("path"))) is not None:
+            filled["prop_path"] = text
+    elif isinstance(given := get("referrer"), dict) and (text := _text(given.get("url"))):
+        filled["ctx_referrer"] = text
     return filled
 
 

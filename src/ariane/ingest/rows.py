@@ -7,15 +7,16 @@ Each different text is opened once, and every event that carries it shares what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from ariane.ingest.bots import is_machine
 from ariane.ingest.context import Plan, context_columns, plan_of, property_columns
+from ariane.ingest.moments import happened_together
 from ariane.ingest.names import RESERVED_SOURCE
-from ariane.ingest.reading import Stored, derived_channel, happened_us, read, said_channel
+from ariane.ingest.reading import Stored, derived_channel, read, said_channel
 from ariane.ingest.record import EMPTY
 from ariane.model import Event, event_id_of, key_of
 
@@ -26,6 +27,10 @@ KEPT = 1 << 15
 """How many different texts of a kind are remembered."""
 
 _TOGETHER = 500
+_COLUMNS = (
+    "event_id", "message_id", "source", "type", "event", "channel", "occurred_us", "received_us", "anonymous_id",
+    "user_id", "subject_key", "is_bot", "log_offset", "properties", "context",
+)  # fmt: skip
 
 
 class Part(msgspec.Struct, gc=False):
@@ -77,8 +82,9 @@ class RowReader:
     """Reads records into rows. It remembers what it opened, so one reader should read many batches.
 
     `strongest` gives the strongest identifier of an event, or None; it is asked of parts of events too. `named` gives
-    the one of a kind (user_id, cookie) and raw value. `registered` are the workspace's own properties, `currency` that
-    of money that names none.
+    the one of a kind (user_id, cookie, device) and raw value. `registered` are the workspace's own properties,
+    `currency` that of money that names none. Properties none of which is named like one of `kinds`, when they are
+    given, identify nobody: `strongest` is not asked.
 
     >>> from ariane.ingest.record import Record, encode
     >>> reader = RowReader(lambda event: None, lambda kind, raw: (0, 7))
@@ -94,69 +100,85 @@ class RowReader:
         named: Callable[[str, str], Strength | None],
         registered: Mapping[str, str] | None = None,
         currency: str = "EUR",
+        kinds: Collection[str] | None = None,
     ) -> None:
         self._strongest, self._named = strongest, named
+        self._kinds = None if kinds is None else frozenset(kinds)
         self._plan: Plan = plan_of(registered or {}, currency)
         self._properties: dict[bytes, Part] = {}
         self._contexts: dict[bytes, Part] = {}
         self._cookies: dict[str, Strength | None] = {}
         self._users: dict[str, Strength | None] = {}
+        self._devices: dict[str, Strength | None] = {}
         self._batch = 0
 
     def rows(self, records: Sequence[tuple[int, bytes]]) -> Rows:
         """The rows of these records, given with their offsets. Raises InputError for a payload that is no record."""
         self._batch += 1
-        rows = Rows({}, [], [])
-        plain: list[_Plain] = []
+        rows = Rows({name: [] for name in _COLUMNS}, [], [])
         strange: list[tuple[int, bytes]] = []
+        # A few at a time: what was decoded is gone again, and its memory still near, when the next are.
         for at in range(0, len(records), _TOGETHER):
+            plain: list[_Plain] = []
             self._sort_out(records[at : at + _TOGETHER], plain, strange)
-        stored = [one[1] for one in plain]
-        properties, contexts = [one[2] for one in plain], [one[3] for one in plain]
+            if plain:
+                self._add(plain, rows)
+        for offset, payload in strange:
+            self._long_way(offset, payload, rows)
+        return rows
+
+    def _add(self, plain: list[_Plain], rows: Rows) -> None:
+        """Add the rows of records that are plain."""
+        offsets, stored, properties, contexts, channels = zip(*plain, strict=True)
         ids = [event_id_of(one.source, one.message_id) for one in stored]
-        rows.columns = {
+        columns = {
             "event_id": ids,
             "message_id": [one.message_id for one in stored],
             "source": [one.source for one in stored],
             "type": [one.type for one in stored],
-            "event": [_name(one, properties[at]) for at, one in enumerate(stored)],
-            "channel": [one[4] for one in plain],
-            "occurred_us": [happened_us(one) for one in stored],
+            "event": [
+                one.event or "" if one.type == "track" else _name(one, part)
+                for one, part in zip(stored, properties, strict=True)
+            ],
+            "channel": channels,
+            "occurred_us": happened_together(stored),
             "received_us": [one.received_us for one in stored],
             "anonymous_id": [one.anonymous_id or None for one in stored],
             "user_id": [one.user_id or None for one in stored],
             "subject_key": self._subjects(plain, ids),
             "is_bot": [part.is_bot for part in contexts],
-            "log_offset": [one[0] for one in plain],
+            "log_offset": offsets,
             "properties": self._places(properties, rows.properties),
             "context": self._places(contexts, rows.contexts),
         }
-        for offset, payload in strange:
-            self._long_way(offset, payload, rows)
-        return rows
+        for name, values in columns.items():
+            rows.columns[name].extend(values)
 
     def _sort_out(
         self, records: Sequence[tuple[int, bytes]], plain: list[_Plain], strange: list[tuple[int, bytes]]
     ) -> None:
         """Open what is plain, and set apart what is not."""
-        known_contexts, known_properties, add = self._contexts, self._properties, plain.append
+        known_context, known_properties, add = self._contexts.get, self._properties.get, plain.append
         for record, stored in zip(records, _decoded([payload for _, payload in records]), strict=True):
-            if stored is None or stored.invalid is not None or stored.group_id is not None:
-                strange.append(record)
-                continue
-            kind = stored.type
-            if kind == "alias" or stored.previous_id is not None or stored.source == RESERVED_SOURCE:
+            if (
+                stored is None
+                or stored.invalid is not None
+                or stored.group_id is not None
+                or stored.previous_id is not None
+                or stored.type == "alias"
+                or stored.source == RESERVED_SOURCE
+            ):
                 strange.append(record)
                 continue
             try:
                 raw = bytes(stored.context)
-                context = known_contexts.get(raw) or self._open_context(raw)
+                context = known_context(raw) or self._open_context(raw)
                 raw = bytes(stored.properties)
-                properties = known_properties.get(raw) or self._open_properties(raw)
+                properties = known_properties(raw) or self._open_properties(raw)
                 channel = context.said or properties.said or context.derived or stored.channel or "web"
-                if kind == "identify" or kind == "group":
+                if stored.type == "identify" or stored.type == "group":
                     raw = bytes(stored.traits)
-                    traits = known_properties.get(raw) or self._open_properties(raw)
+                    traits = known_properties(raw) or self._open_properties(raw)
                     properties = traits if traits.text != "{}" else properties
             except _NOT_PLAIN:
                 strange.append(record)
@@ -182,7 +204,7 @@ class RowReader:
             keys.append(key_of("event", ids[at]) if best is None else best[1])
         return keys
 
-    def _places(self, listed: list[Part], parts: list[Part]) -> list[int]:
+    def _places(self, listed: Sequence[Part], parts: list[Part]) -> list[int]:
         """Where each part stands among those of this batch."""
         batch = self._batch
         places: list[int] = []
@@ -214,7 +236,8 @@ class RowReader:
         part = self._part(value, property_columns)
         part.said = said_channel(value)
         part.name = name if isinstance(name := value.get("name"), str) else ""
-        part.strongest = self._strongest(_event(properties=value)) if value else None
+        if value and (self._kinds is None or not self._kinds.isdisjoint(value)):
+            part.strongest = self._strongest(_event(properties=value))
         _remember(self._properties, raw, part)
         return part
 
@@ -225,9 +248,21 @@ class RowReader:
         part = self._part(value, context_columns)
         part.said, part.derived = said_channel(value), derived_channel(value)
         part.is_bot = is_machine(value)
-        part.strongest = self._strongest(_event(context=value)) if value else None
+        part.strongest = self._of_context(value)
         _remember(self._contexts, raw, part)
         return part
+
+    def _of_context(self, context: dict[str, Any]) -> Strength | None:
+        """The strongest identifier among those of a context; most hold their device's only."""
+        if "traits" in context or "externalIds" in context:
+            return self._strongest(_event(context=context))
+        device = context.get("device")
+        if not isinstance(device, dict) or "id" not in device:
+            return None
+        if not isinstance(name := device["id"], str):
+            return self._strongest(_event(context=context))
+        devices = self._devices
+        return devices[name] if name in devices else self._who(devices, "device", name)
 
     def _part(self, value: dict[str, Any], columns: Callable[[Mapping[str, Any], Plan], dict[str, object]]) -> Part:
         return Part(_text(value).decode(), columns(value, self._plan), "", "", "", False, None)

@@ -21,6 +21,8 @@ from ariane.store import Stores
 BATCH_BYTES = 32 << 20
 FAR_BEHIND_BYTES = 8 << 20
 CATCHING_UP_S = 60.0
+WRITTEN = b'{"'
+"""How a record begins of which something is left."""
 
 
 def step(stores: Stores) -> int:
@@ -29,14 +31,19 @@ def step(stores: Stores) -> int:
     The state's tables go first: an event without its person would be left out of every count, a person without
     events is only early.
     """
-    with stores.state.read() as conn:
-        ahead = stores.state.offsets(conn, CONSUMER)
+    ahead = passed(stores)
     export(stores)
     added = 0
     for partition, until in ahead.items():
         while (offset := stores.lake.progress("events", partition)) < until:
             added += _append(stores, partition, offset, until)
     return added
+
+
+def passed(stores: Stores) -> dict[str, int]:
+    """How far the stream has come in each partition: the lake goes no further."""
+    with stores.state.read() as conn:
+        return stores.state.offsets(conn, CONSUMER)
 
 
 def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
@@ -46,7 +53,8 @@ def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
         batch = stores.log.read(partition, position, min(until - position, 8 << 20))
         if batch.next_offset == position:
             break
-        records += [(record.offset, record.payload) for record in batch.records if not is_erased(record.payload)]
+        found = [(record.offset, record.payload) for record in batch.records]
+        records += [one for one in found if one[1][:2] == WRITTEN or not is_erased(one[1])]
         position = batch.next_offset
     with stores.state.read() as conn:
         window = (duplicates.c.partition == partition) & duplicates.c.offset.between(offset, position)
@@ -105,8 +113,7 @@ def gather(stores: Stores, *, for_s: float, quiet_s: float = 0.3) -> None:
 
 def _ahead(stores: Stores) -> tuple[int, int]:
     """Bytes that the stream has passed and the lake has not, and bytes that the log holds and the lake does not."""
-    with stores.state.read() as conn:
-        taken = stores.state.offsets(conn, CONSUMER)
+    taken = passed(stores)
     done = {partition: stores.lake.progress("events", partition) for partition in stores.log.partitions()}
     ready = sum(taken.get(partition, 0) - offset for partition, offset in done.items())
     return ready, sum(stores.log.end(partition) - offset for partition, offset in done.items())

@@ -6,6 +6,7 @@ events alone, so nothing depends on when this runs.
 
 from __future__ import annotations
 
+import time
 import zlib
 from datetime import date
 from functools import reduce
@@ -20,6 +21,14 @@ from ariane.store import DuckEngine, Stores
 
 TABLE = "noise"
 RULES = "rules"
+BUSY_EVERY_S = 30.0
+SHARE = 0.1
+"""Where events trickle in, looking for noise after each pause takes this part of the time at most."""
+
+
+def load() -> None:
+    """Load the engine that finds noise, before the first events wait for it."""
+    import ibis.backends.duckdb  # noqa: F401
 
 
 def is_behind(stores: Stores) -> bool:
@@ -45,6 +54,27 @@ def refresh(stores: Stores) -> bool:
         found = pa.concat_tables([before.filter(pc.invert(touched)), found])
     stores.lake.replace(TABLE, found, progress=wanted)
     return True
+
+
+class Watch:
+    """Has the table follow the events: at once when they pause, as long as that is not too often, and now and then
+    while they come."""
+
+    def __init__(self) -> None:
+        self._level_at = self._written_at = time.monotonic()
+        self._took_s = 0.0
+
+    def look(self, stores: Stores, *, busy: bool) -> bool:
+        """Refresh the table if it is time to; whether it is level."""
+        began = time.monotonic()
+        due_at = self._level_at + BUSY_EVERY_S if busy else self._written_at + self._took_s / SHARE
+        if began < due_at:
+            return not is_behind(stores)
+        if refresh(stores):
+            self._written_at = time.monotonic()
+            self._took_s = self._written_at - began
+        self._level_at = time.monotonic()
+        return True
 
 
 def _touched(engine: DuckEngine, done: dict[str, int]) -> set[date]:

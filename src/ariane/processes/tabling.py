@@ -38,7 +38,7 @@ def reader_of(rules: Rules, properties: tuple[tuple[str, str], ...], currency: s
         found = named_in(event, rules)
         return found[0] if found else None
 
-    return RowReader(strongest, partial(recognise, rules), dict(properties), currency)
+    return RowReader(strongest, partial(recognise, rules), dict(properties), currency, rules.kinds)
 
 
 def to_arrow(rows: Rows, properties: dict[str, str], partition: str) -> pa.Table:

@@ -25,13 +25,16 @@ if TYPE_CHECKING:  # a collector that starts again needs none of what the stores
 
 IDLE_S = 0.05
 SWEEP_EVERY_S = 60.0
-NOTICE_EVERY_S = 30.0
 STAND_BY_S = 2.0
 DELIVER_EVERY_S = 1.0
-COLLECT_EVERY_S = 30.0
+COLLECT_EVERY_S = 120.0
+LOOK_EVERY_S = 2.0
+"""While the stream stands still, the lake's own tables are opened this often only."""
 SHARE_OF_WAITING = 2.0
 """A commit that took one second is followed by up to two of gathering: many small ones would only be joined again."""
 _PR_SET_PDEATHSIG = 1
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+KEPT_BYTES = 256 << 20
 
 
 def main() -> None:
@@ -46,6 +49,15 @@ def die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() == 1:
             sys.exit(0)
+
+
+def keep_memory() -> None:
+    """Have what a batch needed at hand for the next (glibc; elsewhere nothing changes): the kernel clears every page
+    that it gives anew, which took a tenth of the time."""
+    libc = ctypes.CDLL(None)
+    if sys.platform == "linux" and hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, 32 << 20)
+        libc.mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 class _Follower:
@@ -71,6 +83,7 @@ class _Follower:
         # A batch makes a million small objects without a cycle among them; looking for cycles took four tenths of the
         # time.
         gc.disable()
+        keep_memory()
         while not self.stopping:
             try:
                 stores = Stores(self.path)
@@ -167,20 +180,24 @@ def lake(path: Path) -> None:
     from ariane.processes import columnar, noticing
 
     idle_s = settings.load(path).lake_interval_s
-    swept_at = noticed_at = time.monotonic()
+    swept_at = looked_at = time.monotonic()
     noted: dict[str, int] = {}
+    level: dict[str, int] | None = None  # where the stream stood when everything was found to be written
+    noticing.load()
+    watch = noticing.Watch()
 
     def step(stores: Stores) -> int:
-        nonlocal swept_at, noticed_at
+        nonlocal swept_at, looked_at, level
         began = time.monotonic()
+        passed = columnar.passed(stores)
+        if passed == level and began - looked_at < LOOK_EVERY_S:
+            return 0
         if began - swept_at > SWEEP_EVERY_S:
             stores.lake.secure()  # before anything goes that a version not yet on disk still needs
             columnar.sweep(stores)
             swept_at = began
         added = columnar.step(stores)
-        if not added or began - noticed_at > NOTICE_EVERY_S:
-            noticing.refresh(stores)
-            noticed_at = began
+        noticed = watch.look(stores, busy=added > 0)
         if added or not noted:
             reached = {partition: stores.lake.progress("events", partition) for partition in stores.log.partitions()}
             _remember(stores, reached)
@@ -192,6 +209,7 @@ def lake(path: Path) -> None:
             columnar.gather(stores, for_s=max(idle_s, SHARE_OF_WAITING * (time.monotonic() - began)))
         else:
             columnar.tidy(stores)
+        level, looked_at = None if added or not noticed else passed, began
         return added
 
     _Follower(path, "lake").follow(step, idle_s / 4)
