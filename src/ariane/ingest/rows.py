@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from ariane.errors import InputError
 from ariane.ingest.bots import is_machine
 from ariane.ingest.context import Plan, context_columns, plan_of, property_columns
 from ariane.ingest.moments import happened_together
@@ -113,7 +114,7 @@ class RowReader:
         self._batch = 0
 
     def rows(self, records: Sequence[tuple[int, bytes]]) -> Rows:
-        """The rows of these records, given with their offsets. Raises InputError for a payload that is no record."""
+        """The rows of these records, given with their offsets. A payload that is no record has none."""
         self._batch += 1
         rows = Rows({name: [] for name in _COLUMNS}, [], [])
         strange: list[tuple[int, bytes]] = []
@@ -124,7 +125,10 @@ class RowReader:
             if plain:
                 self._add(plain, rows)
         for offset, payload in strange:
-            self._long_way(offset, payload, rows)
+            try:
+                self._long_way(offset, payload, rows)
+            except InputError:  # no event: the stream passed it by too, and counted it
+                continue
         return rows
 
     def _add(self, plain: list[_Plain], rows: Rows) -> None:

@@ -22,7 +22,7 @@ from ariane.store import DuckEngine, Stores
 TABLE = "noise"
 RULES = "rules"
 BUSY_EVERY_S = 30.0
-SHARE = 0.1
+SHARE = 0.3
 """Where events trickle in, looking for noise after each pause takes this part of the time at most."""
 
 
