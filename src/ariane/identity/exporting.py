@@ -114,10 +114,11 @@ def _batches(
 
 def _fetched(conn: sa.Connection, statement: sa.Select[Any], rows_at_once: int) -> Iterator[Sequence[Sequence[Any]]]:
     """The rows, so many at a time; from SQLite as its driver gives them: SQLAlchemy's own cost twice their reading."""
-    result = conn.execution_options(stream_results=True).execute(statement)
-    if conn.dialect.name != "sqlite" or result.cursor is None:
-        yield from result.partitions(rows_at_once)
+    if conn.dialect.name != "sqlite":
+        yield from conn.execution_options(stream_results=True).execute(statement).partitions(rows_at_once)
         return
-    while rows := result.cursor.fetchmany(rows_at_once):
+    result = conn.execute(statement)  # not streamed: SQLAlchemy would read the first rows itself
+    cursor = result.cursor
+    while cursor is not None and (rows := cursor.fetchmany(rows_at_once)):
         yield rows
     result.close()
