@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 import ibis
@@ -124,12 +126,7 @@ def _replay_lake(stores: Stores, starts: dict[str, int]) -> None:
     """Absorb the history before `starts` from the lake, in the order it was received, and start the stream after it."""
     engine = DuckEngine(stores.lake)
     memory = stream.Memory(stores)
-    events = engine.table("events")
-    rank = events.mutate(
-        nth=ibis.row_number().over(ibis.window(order_by=["received_us", "log_partition", "log_offset"]))
-    )
-    for at in range(0, stores.lake.n_rows("events"), stores.settings.stream_batch):
-        rows = engine.run(rank.filter((rank.nth >= at) & (rank.nth < at + stores.settings.stream_batch))).to_pylist()
+    for rows in _in_batches(engine, stores.settings.stream_batch):
         retired = [row for row in rows if row["log_offset"] < starts.get(row["log_partition"], 1 << 62)]
         with stores.state.begin() as conn:
             for partition in {row["log_partition"] for row in retired}:
@@ -145,6 +142,28 @@ def _replay_lake(stores: Stores, starts: dict[str, int]) -> None:
     with stores.state.begin() as conn:
         for partition, start in starts.items():
             stores.state.commit_offset(conn, stream.CONSUMER, partition, start)
+
+
+def _in_batches(engine: DuckEngine, size: int) -> Iterator[list[dict[str, Any]]]:
+    """The lake's events as they were received, so many at a time. Ordered once, for where batches begin; each batch is
+    then read from the files that hold its time."""
+    events = engine.table("events")
+    order = [events.received_us, events.log_partition, events.log_offset]
+    ranked = events.select(*order, nth=ibis.row_number().over(ibis.window(order_by=order)))
+    firsts = [tuple(row.values())[:3] for row in engine.run(ranked.filter(ranked.nth % size == 0)).to_pylist()]
+    for first, following in zip_longest(sorted(firsts), sorted(firsts)[1:]):
+        batch = events.filter(_from(events, *first), events.received_us >= first[0])
+        if following is not None:
+            batch = batch.filter(~_from(events, *following), events.received_us <= following[0])
+        yield engine.run(batch).to_pylist()
+
+
+def _from(events: ibis.Table, received_us: int, partition: str, offset: int) -> ibis.expr.types.BooleanValue:
+    """Whether an event stands at this place, or after it."""
+    further = (events.log_partition == partition) & (events.log_offset >= offset)
+    return (events.received_us > received_us) | (
+        (events.received_us == received_us) & ((events.log_partition > partition) | further)
+    )
 
 
 def _hear_quarantine(stores: Stores, engine: DuckEngine, starts: dict[str, int], memory: stream.Memory) -> None:

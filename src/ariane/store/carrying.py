@@ -1,7 +1,8 @@
 """Taking files of a Delta table over into a new one as they are: neither read nor written, only listed anew.
 
 The new table begins its own history. What the old one's said of files that are not taken over, the least and greatest
-of their values among it, is not in it; of the others it says what is a number or a day.
+of their values among it, is not in it; of the others it says the same. All of it: of a column about which one file says
+nothing where others do, readers of Arrow data sets conclude that no value fits.
 """
 
 from __future__ import annotations
@@ -47,12 +48,11 @@ def _added(entry: dict[str, Any]) -> AddAction:
     """A file's entry in the new list."""
     folders = {name.removeprefix("partition."): value for name, value in entry.items() if name.startswith("partition.")}
     stats: dict[str, Any] = {"numRecords": entry["num_records"]}
-    for end in ("min", "max"):
-        named = {name.removeprefix(f"{end}."): value for name, value in entry.items() if name.startswith(f"{end}.")}
-        stats[f"{end}Values"] = {
-            name: value.isoformat() if isinstance(value, date) else value
-            for name, value in named.items()
-            if type(value) in (int, date)
+    for key, prefix in (("minValues", "min."), ("maxValues", "max."), ("nullCount", "null_count.")):
+        stats[key] = {
+            name.removeprefix(prefix): value.isoformat() if isinstance(value, date) else value
+            for name, value in entry.items()
+            if name.startswith(prefix) and value is not None
         }
     return AddAction(
         path=entry["path"],
