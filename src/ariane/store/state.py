@@ -6,6 +6,7 @@ What is in them is derived from the events and can be deleted and rebuilt; a tab
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -30,6 +31,8 @@ offsets = sa.Table(
 
 ROLES = 0x6172726F
 """The first half of the advisory locks of roles."""
+LET_GO_S = 2.0
+"""A server takes a moment to see that who held a role has ended."""
 
 
 WAIT_S = 10.0
@@ -109,10 +112,9 @@ class State:
         with self._answered():
             conn = self.engine.connect()
         try:
-            with self._answered():
-                key = sa.func.pg_try_advisory_lock(ROLES, crc32(role.encode()) - 2**31)
-                held = conn.execute(sa.select(key)).scalar()
-                conn.commit()
+            until = time.monotonic() + LET_GO_S
+            while not (held := self._hold(conn, role)) and time.monotonic() < until:
+                time.sleep(0.05)
             if not held:
                 raise Conflict(
                     f"Another process is the '{role}' of this state.",
@@ -123,6 +125,13 @@ class State:
         finally:
             conn.invalidate()  # the lock goes with the session; the pool would keep it
             conn.close()
+
+    def _hold(self, conn: sa.Connection, role: str) -> bool:
+        with self._answered():
+            key = sa.func.pg_try_advisory_lock(ROLES, crc32(role.encode()) - 2**31)
+            held = conn.execute(sa.select(key)).scalar()
+            conn.commit()
+        return bool(held)
 
     def _still(self, conn: sa.Connection, role: str) -> None:
         try:
