@@ -69,8 +69,9 @@ def _identifiers(population: Population, journey: Journey) -> ibis.Table:
 
 
 def _edges(population: Population, journey: Journey) -> ibis.Table:
-    edges, identifiers = population.engine.table("edges"), _allowed(population, "identifiers")
-    read = edges.filter(edges.a_key.isin(identifiers.key), edges.b_key.isin(identifiers.key))
+    named = _allowed(population, "identifiers").select("key", name=ibis._.kind + ":" + ibis._.value)
+    one, other = named.select(a_key="key", a="name"), named.select(b_key="key", b="name")
+    read = population.engine.table("edges").inner_join(one, "a_key").inner_join(other, "b_key")
     return read.select(
         "a", "b", "rule", "source", first_seen_at=at(read.first_us), last_seen_at=at(read.last_us),
         n_events=read.n_events, status=read.status,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
 from ariane import consent, identity
 from ariane.errors import ConsentError, InputError, NotFound
@@ -39,6 +40,21 @@ def test_a_person_is_found_by_any_identifier_its_beginning_or_a_part(ana):
         for nothing in ("%", "_x", "nobody", "", "' OR 1=1 --", "P-NOBODY"):
             found = identity.find(conn, SERVICE, nothing)
             assert {str(one.by) for one in found} <= {"cookie:other_100%"}
+
+
+def test_whoever_is_typed_whole_or_from_the_beginning_is_found_without_reading_everybody(ana):
+    asked = []
+    with ana.read() as conn:
+        sa.event.listen(conn, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+        identity.find(conn, SERVICE, "cookie_nobody_has")
+        plans = [
+            [row[3] for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", tuple(values))]
+            for text, values in list(asked)
+            if "FROM identifiers" in text and "EXPLAIN" not in text
+        ]
+    ways = [next(line for line in plan if "identifiers" in line) for plan in plans]
+    assert ["ix_identifiers_typed" in way for way in ways] == [False, True, True, False]
+    assert ways[0].startswith("SEARCH") and ways[-1].startswith("SCAN"), ways  # by the key; what contains it, last
 
 
 def test_a_persons_page_holds_identifiers_evidence_and_counts(ana):

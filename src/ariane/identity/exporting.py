@@ -75,19 +75,10 @@ def _taken_back(conn: sa.Connection) -> pa.Table:
 
 def _selects() -> dict[str, sa.Select[Any]]:
     i, p, e = identifiers.c, persons.c, edges.c
-    a, b = identifiers.alias("one"), identifiers.alias("other")
-
-    def named(of: sa.FromClause) -> sa.ColumnElement[str]:
-        return of.c.kind + ":" + of.c.value
-
     return {
         "identifiers": sa.select(i.key, i.kind, i.value, i.person_id, i.status),
         "persons": sa.select(p.person_id, p.first_seen_us, p.last_seen_us, p.n_events, p.n_identifiers),
-        "edges": sa.select(
-            e.a_key, e.b_key, named(a), named(b), e.rule, e.source, e.first_us, e.last_us, e.n_events, e.status
-        )
-        .join(a, a.c.key == e.a_key)
-        .join(b, b.c.key == e.b_key),
+        "edges": sa.select(e.a_key, e.b_key, e.rule, e.source, e.first_us, e.last_us, e.n_events, e.status),
     }
 
 

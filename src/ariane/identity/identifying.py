@@ -140,13 +140,15 @@ def normalise(kind: str, raw: str, calling_code: str = "33") -> str | None:
     >>> normalise("phone", "06 12 34 56 78"), normalise("phone", "0033612345678"), normalise("phone", "12")
     ('+33612345678', '+33612345678', None)
     """
-    value = raw.strip().strip("\"'`").strip()
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # half a character: no store can keep it
-        return None
-    if not value or _CONTROL.search(value):
-        return None
+    value = raw
+    if not (raw.isascii() and raw.replace("-", "").isalnum()):  # as cookies and devices are, who are the most
+        value = raw.strip().strip("\"'`").strip()
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # half a character: no store can keep it
+            return None
+        if not value or _CONTROL.search(value):
+            return None
     normaliser = _NORMALISERS.get(kind)
     return value if normaliser is None else normaliser(value, calling_code)
 

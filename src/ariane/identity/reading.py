@@ -15,8 +15,8 @@ from ariane.identity.bulk import fetch
 from ariane.identity.identifying import normalise
 from ariane.identity.rules import Rules
 from ariane.identity.solving import keys_behind
-from ariane.identity.stored import edges, identifiers, person_changes, persons
-from ariane.model import Identifier
+from ariane.identity.stored import MACHINES, edges, identifiers, named_by_people, person_changes, persons
+from ariane.model import Identifier, key_of
 from ariane.result import Tabular, flat
 
 _Counts = dict[str, int]
@@ -118,9 +118,11 @@ def find(conn: sa.Connection, permit: Permit, text: str, *, limit: int = 20) -> 
         value,
         *filter(None, (normalise(k, value) for k in ("email", "phone", "loyalty_card", "social_handle"))),
     }
+    typed = named_by_people(i.kind)
     for where in (
-        i.value.in_(spellings),
-        sa.or_(*[_between(i.value, spelling) for spelling in sorted(spellings)]),
+        i.key.in_([key_of(machine, value) for machine in MACHINES]),
+        typed & i.value.in_(spellings),
+        typed & sa.or_(*[_between(i.value, spelling) for spelling in sorted(spellings)]),
         i.value.icontains(value, autoescape=True),
     ):
         if len(found) >= limit:

@@ -9,15 +9,23 @@ import sqlalchemy as sa
 
 from ariane.store import metadata
 
-# SQLite keeps a table in the order of an INTEGER key, and only of one spelled so.
-KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+MACHINES = ("cookie", "device")
+"""The kinds nobody types in part: they are found whole, by their key."""
 
+
+def named_by_people(kind: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether this kind is one that people type. In the words of the index on their values, or it is not used."""
+    return kind.notin_([sa.literal_column(f"'{machine}'") for machine in MACHINES])
+
+
+# Rows lie in the order they came, not in that of their keys, which are hashes: in a large table each new row of a batch
+# would be on a page of its own.
 identifiers = sa.Table(
     "identifiers",
     metadata,
-    sa.Column("key", KEY, primary_key=True, autoincrement=False),
+    sa.Column("key", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("kind", sa.String, nullable=False),
-    sa.Column("value", sa.String, nullable=False, index=True),
+    sa.Column("value", sa.String, nullable=False),
     sa.Column("status", sa.String, nullable=False),  # live, shared, blocked
     sa.Column("component", sa.BigInteger, nullable=False, index=True),
     sa.Column("person_id", sa.String, nullable=False, index=True),
@@ -27,11 +35,13 @@ identifiers = sa.Table(
     sa.Column("channels", sa.String, nullable=False),  # those events by channel, as JSON
     sa.Column("version", sa.BigInteger, nullable=False, index=True),
 )
+_TYPED = named_by_people(identifiers.c.kind)
+sa.Index("ix_identifiers_typed", identifiers.c.value, sqlite_where=_TYPED, postgresql_where=_TYPED)
 
 edges = sa.Table(
     "edges",
     metadata,
-    sa.Column("edge_key", KEY, primary_key=True, autoincrement=False),
+    sa.Column("edge_key", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("a_key", sa.BigInteger, nullable=False, index=True),
     sa.Column("b_key", sa.BigInteger, nullable=False, index=True),
     sa.Column("rule", sa.String, nullable=False),

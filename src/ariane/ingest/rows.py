@@ -24,8 +24,8 @@ from ariane.model import Event, event_id_of, key_of
 Strength = tuple[Any, ...]
 """How strong an identifier is (smaller is stronger), its key, and whatever else."""
 
-KEPT = 1 << 15
-"""How many different texts of a kind are remembered."""
+KEPT_BYTES = 12 << 20
+"""How much text of a kind is remembered."""
 
 _TOGETHER = 500
 _COLUMNS = (
@@ -49,6 +49,20 @@ class Part(msgspec.Struct, gc=False):
     strongest: Strength | None
     batch: int = 0
     at: int = 0
+
+
+class Kept(dict[Any, Any]):
+    """What was found about texts, by the text; when it comes to too many bytes of them, all is forgotten."""
+
+    def __init__(self) -> None:
+        self.n_bytes = 0
+
+    def keep(self, text: bytes | str, found: Any) -> None:
+        self.n_bytes += len(text) + 64
+        if self.n_bytes > KEPT_BYTES:
+            self.clear()
+            self.n_bytes = len(text) + 64
+        self[text] = found
 
 
 class Rows(msgspec.Struct):
@@ -106,11 +120,8 @@ class RowReader:
         self._strongest, self._named = strongest, named
         self._kinds = None if kinds is None else frozenset(kinds)
         self._plan: Plan = plan_of(registered or {}, currency)
-        self._properties: dict[bytes, Part] = {}
-        self._contexts: dict[bytes, Part] = {}
-        self._cookies: dict[str, Strength | None] = {}
-        self._users: dict[str, Strength | None] = {}
-        self._devices: dict[str, Strength | None] = {}
+        self._properties, self._contexts = Kept(), Kept()
+        self._cookies, self._users, self._devices = Kept(), Kept(), Kept()
         self._batch = 0
 
     def rows(self, records: Sequence[tuple[int, bytes]]) -> Rows:
@@ -242,7 +253,7 @@ class RowReader:
         part.name = name if isinstance(name := value.get("name"), str) else ""
         if value and (self._kinds is None or not self._kinds.isdisjoint(value)):
             part.strongest = self._strongest(_event(properties=value))
-        _remember(self._properties, raw, part)
+        self._properties.keep(raw, part)
         return part
 
     def _open_context(self, raw: bytes) -> Part:
@@ -253,7 +264,7 @@ class RowReader:
         part.said, part.derived = said_channel(value), derived_channel(value)
         part.is_bot = is_machine(value)
         part.strongest = self._of_context(value)
-        _remember(self._contexts, raw, part)
+        self._contexts.keep(raw, part)
         return part
 
     def _of_context(self, context: dict[str, Any]) -> Strength | None:
@@ -271,9 +282,9 @@ class RowReader:
     def _part(self, value: dict[str, Any], columns: Callable[[Mapping[str, Any], Plan], dict[str, object]]) -> Part:
         return Part(_text(value).decode(), columns(value, self._plan), "", "", "", False, None)
 
-    def _who(self, known: dict[str, Strength | None], kind: str, name: str) -> Strength | None:
+    def _who(self, known: Kept, kind: str, name: str) -> Strength | None:
         found = self._named(kind, name)
-        _remember(known, name, found)
+        known.keep(name, found)
         return found
 
 
@@ -312,9 +323,3 @@ def _event(**said: Any) -> Event:
     return Event(
         event_id="", message_id="", source="", type="track", name="", channel="", occurred_us=0, received_us=0, **said
     )
-
-
-def _remember(known: dict[Any, Any], key: Any, value: Any) -> None:
-    if len(known) >= KEPT:
-        known.clear()
-    known[key] = value

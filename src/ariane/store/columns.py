@@ -111,8 +111,6 @@ EDGES = pa.schema(
     [
         ("a_key", pa.int64()),
         ("b_key", pa.int64()),
-        ("a", pa.string()),
-        ("b", pa.string()),
         ("rule", pa.string()),
         ("source", pa.string()),
         ("first_us", MICROS),
