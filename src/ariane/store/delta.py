@@ -34,6 +34,7 @@ _DIFFERENT = ColumnProperties(dictionary_enabled=False)
 WRITER = WriterProperties(
     compression="ZSTD",
     compression_level=1,
+    max_row_group_size=250_000,  # what a writer holds at a time, and the least an engine reads
     # Values that differ from row to row fill a dictionary only to give it up.
     column_properties=dict.fromkeys(
         ("event_id", "message_id", "log_offset", "occurred_us", "received_us", "subject_key", "key", "value"),

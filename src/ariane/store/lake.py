@@ -18,6 +18,8 @@ from ariane.store.marking import mark, marked, unmark
 from ariane.store.securing import mend, secure
 
 SIZES, FAN_IN = (256 << 10, 2 << 20, 16 << 20, 128 << 20), 12
+ONE_BY_ONE: dict[str, Any] = {"max_concurrent_tasks": 1, "writer_properties": WRITER}
+"""Files are joined one after the other: two at a time hold twice as much in memory."""
 REWRITING, READY = ".rewriting", "ready"
 
 
@@ -50,12 +52,12 @@ class Lake(DeltaTables):
             self._write(name, rows, "overwrite", (LAYER,), None)
         elif len(news) > files:
             with self._writing(name):
-                known.optimize.compact(partition_filters=[(LAYER, "=", NEWS)], writer_properties=WRITER)
+                known.optimize.compact(partition_filters=[(LAYER, "=", NEWS)], **ONE_BY_ONE)
 
     def compact(self, name: str, *, target_bytes: int = 128 << 20) -> int:
         """Join small files into larger ones; how many were replaced."""
         with self._writing(name):
-            return int(self.table(name).optimize.compact(target_size=target_bytes)["numFilesRemoved"])
+            return int(self.table(name).optimize.compact(target_size=target_bytes, **ONE_BY_ONE)["numFilesRemoved"])
 
     def join(self, name: str, *, sizes: Sequence[int] = SIZES, most: int = FAN_IN) -> int:
         """Join the files of each folder that has more than `most` much smaller (an eighth) than one of the `sizes`, in
@@ -79,9 +81,7 @@ class Lake(DeltaTables):
                     (key.removeprefix("partition."), "=", str(mark)) for key, mark in zip(keys, folder, strict=True)
                 ]
                 with self._writing(name):
-                    found = table.optimize.compact(
-                        partition_filters=here or None, target_size=wanted[0], writer_properties=WRITER
-                    )
+                    found = table.optimize.compact(partition_filters=here or None, target_size=wanted[0], **ONE_BY_ONE)
                 joined += int(found["numFilesRemoved"])
         self._looked[name] = len(table.file_uris())
         return joined
