@@ -3,8 +3,8 @@
 
 SHELL := /bin/sh
 ARGS ?=
-# How many tests run at a time.
-JOBS ?= 2
+# How many tests run at a time: on two cores three, for they wait for other processes a good part of the time.
+JOBS ?= 3
 PYTHON ?=
 export PYTHON
 # Where it is set, every process would compile every module again.

@@ -114,7 +114,8 @@ def decide(stores: Stores, chosen: random.Random, part: int) -> None:
     kind = chosen.randrange(3)
     if kind:
         edge = chosen.choice(known["edges"].to_pylist())
-        a, b = (Identifier(*edge[end].split(":", 1)) for end in ("a", "b"))
+        named = {row["key"]: Identifier(row["kind"], row["value"]) for row in rows}
+        a, b = named[edge["a_key"]], named[edge["b_key"]]
     said.append(orders[kind](a, b, actor="nina", at=f"2026-11-{part + 1:02}T10:00:00Z"))
     if chosen.random() < 0.6:
         said.append(backs[kind](a, b, actor="nina", at=f"2026-11-{part + 1:02}T11:00:00Z"))
