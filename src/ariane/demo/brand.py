@@ -93,7 +93,7 @@ PERSONAS = (
     Persona(
         "shop_faithful", 0.22, "The shop regular", "Le fidèle de boutique",
         "Prepares online, decides beside an adviser.",
-        "Prépare en ligne, décide auprès d'un conseiller.",
+        "Prépare en ligne, décide auprès d’un conseiller.",
         2.6, (16, 14, 6, 6, 40, 3, 2, 3, 0, 4), 0.75, 0.62, 0.36, 1.1,
     ),
     Persona(
@@ -108,9 +108,9 @@ PERSONAS = (
         3.3, (16, 16, 6, 22, 6, 8, 8, 10, 5, 3), 0.15, 0.78, 0.44, 0.8,
     ),
     Persona(
-        "deal_hunter", 0.16, "The deal hunter", "Le chasseur d'offres",
+        "deal_hunter", 0.16, "The deal hunter", "Le chasseur d’offres",
         "Waits for the offer, follows the brand on social networks.",
-        "Attend l'offre, suit la marque sur les réseaux sociaux.",
+        "Attend l’offre, suit la marque sur les réseaux sociaux.",
         3.1, (32, 18, 6, 12, 8, 4, 1, 2, 1, 16), 0.30, 0.64, 0.30, 1.2,
     ),
 )  # fmt: skip
@@ -143,12 +143,12 @@ class Friction(msgspec.Struct, frozen=True):
 CHECKOUT_BREAKS = Friction(
     "checkout-android-4.2", "drop_off", "fills_basket", "pays", "ctx_app_version", "4.2", 34, 21, 0.56,
     "After a payment provider's change, paying fails in version 4.2 of the Android app.",
-    "Après un changement du prestataire, le paiement échoue dans la version 4.2 de l'application Android.",
+    "Après un changement du prestataire, le paiement échoue dans la version 4.2 de l’application Android.",
 )  # fmt: skip
 ACTIVATION_RETURNS = Friction(
     "activation-calls", "repeat_contact", "calls_support", "calls_support", "prop_reason", "activation", 58, 38, 0.8,
     "A firmware batch undoes the activation: people call again within days of a call closed as resolved.",
-    "Un lot de micrologiciel défait l'activation : on rappelle quelques jours après un appel clos comme résolu.",
+    "Un lot de micrologiciel défait l’activation : on rappelle quelques jours après un appel clos comme résolu.",
 )  # fmt: skip
 HERMOD_WAITS = Friction(
     "hermod-depot", "wait", "waits_delivery", "waits_delivery", "prop_carrier", "Hermod", 47, 30, 1.5 * 86_400,
@@ -158,7 +158,7 @@ HERMOD_WAITS = Friction(
 PAYMENT_QUEUE = Friction(
     "payment-queue", "wait", "calls_support", "calls_support", "prop_reason", "payment", 25, 12, 120.0,
     "Calls about payment wait four times longer: half of their team is on leave.",
-    "Les appels sur le paiement attendent quatre fois plus : la moitié de l'équipe est en congé.",
+    "Les appels sur le paiement attendent quatre fois plus : la moitié de l’équipe est en congé.",
 )  # fmt: skip
 CODE_AT_TILL = Friction(
     "code-at-till", "ping_pong", "visits_store", "compares", "prop_store", "Lille", 20, 7, 0.45,

@@ -211,7 +211,7 @@ _BECAUSE = {
         "shared_a": "{a} est partagé par plusieurs personnes : il ne relie personne.",
         "shared_b": "{b} est partagé par plusieurs personnes : il ne relie personne.",
         "separated": "{a} et {b} ont été séparés à la main.",
-        "limit": "Une même personne aurait eu plus d'identifiants d'un type que les règles ne le permettent : l'indice "
+        "limit": "Une même personne aurait eu plus d’identifiants d’un type que les règles ne le permettent : l’indice "
         "le plus faible a été refusé.",
         "no_evidence": "Rien ne relie {a} à {b}.",
     },
