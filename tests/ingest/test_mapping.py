@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import get_args
 
 import pytest
@@ -123,3 +125,24 @@ def test_a_workspace_may_know_more_kinds() -> None:
     with pytest.raises(InputError, match="unknown identifier kind 'badge'"):
         parse_mapping(text)
     assert parse_mapping(text, kinds=(*KINDS, "badge")).identifiers == {"badge": "mail"}
+
+
+TOGETHER = """
+import importlib, msgspec, sys, threading, tomllib
+from ariane.ingest import grammar, mapping
+raw = tomllib.loads(sys.argv[1])
+sys.setswitchinterval(1e-6)
+for _ in range(400):
+    importlib.reload(grammar), importlib.reload(mapping)
+    begin = threading.Barrier(6)
+    def read():
+        begin.wait()
+        msgspec.convert(raw, mapping.Mapping)
+    threads = [threading.Thread(target=read) for _ in range(6)]
+    [thread.start() for thread in threads], [thread.join() for thread in threads]
+"""
+
+
+def test_threads_that_read_their_first_mapping_together_do_not_end_the_process() -> None:
+    done = subprocess.run([sys.executable, "-c", TOGETHER, GOOD], capture_output=True, timeout=120)
+    assert done.returncode == 0, (done.returncode, done.stderr[-500:])

@@ -143,3 +143,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, float):
         return repr(value)
     return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
+
+
+# Made here, by one thread: two that first ask for a type's shape at the same moment end msgspec 0.22, and the process.
+msgspec.json.Decoder(Mapping)
