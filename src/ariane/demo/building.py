@@ -6,6 +6,7 @@ from __future__ import annotations
 import gc
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +112,23 @@ def _free_from(host: str, first: int) -> int:
     for port in range(first, first + 50):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if probe.connect_ex((host, port)) != 0:
+            if probe.connect_ex((host, port)) != 0 and _claim(port):
                 return port
     raise Conflict(f"No free port from {first} to {first + 49}.", next_step="Name one with --port.")
+
+
+_claims: dict[int, socket.socket] = {}
+
+
+def _claim(port: int) -> bool:
+    """Keep other demos from choosing this port until we end: one that has just started does not answer on it yet."""
+    if port in _claims or sys.platform != "linux":
+        return True
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0ariane-demo-{port}")  # no file: the name goes with the process
+    except OSError:
+        name.close()
+        return False
+    _claims[port] = name
+    return True
