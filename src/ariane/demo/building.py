@@ -3,6 +3,7 @@ event is in the lake."""
 
 from __future__ import annotations
 
+import atexit
 import gc
 import shutil
 import socket
@@ -117,7 +118,7 @@ def _free_from(host: str, first: int) -> int:
     raise Conflict(f"No free port from {first} to {first + 49}.", next_step="Name one with --port.")
 
 
-_claims: dict[int, socket.socket] = {}
+_claims: set[int] = set()
 
 
 def _claim(port: int) -> bool:
@@ -130,5 +131,6 @@ def _claim(port: int) -> bool:
     except OSError:
         name.close()
         return False
-    _claims[port] = name
+    _claims.add(port)
+    atexit.register(name.close)
     return True
