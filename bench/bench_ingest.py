@@ -97,7 +97,7 @@ def _accepted_by(workers: int, folder: Path, events: list[bytes]) -> list[Row]:
         *_rows(f"accepted, one event a request, {by}", few, n_few, after - between, synced, 15_000),
     ]
     if workers == 1:
-        note = f"median {alone.p50_ms:.2f} ms; {LIGHT:,} events, one after the other on one connection"
+        note = f"median {alone.p50_ms:.2f} ms; {LIGHT:,} events, one after the other, from a client that polls"
         against = f"one record of 600 bytes made durable, one by one: {usual_ms:.2f} ms (median; 99 %: {one_ms:.2f})"
         rows.append(
             Row(

@@ -1,9 +1,11 @@
 """The one writer of a log partition: group commit, and a promise that what it acknowledged is on disk.
 
 One thread drains everything submitted since its last turn, writes it with one call, makes it durable with one
-`fdatasync`, moves the `durable` mark, and only then resolves the futures. When a write or a sync fails nothing is
-acknowledged: a full disk is waited out, anything else closes the writer for good, because after a failed sync the
-kernel may hold pages it will never write (Rebello et al. 2020, "Can Applications Recover from fsync Failures?").
+`fdatasync`, moves the `durable` mark, and only then resolves the futures. What comes while nothing else is being
+written is written by who submits it: to wake a thread, and be woken by it, takes as long as half a sync. When a write
+or a sync fails nothing is acknowledged: a full disk is waited out, anything else closes the writer for good, because
+after a failed sync the kernel may hold pages it will never write (Rebello et al. 2020, "Can Applications Recover from
+fsync Failures?").
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -20,6 +23,12 @@ from typing import Self
 
 from ariane.errors import ArianeError, Conflict, InputError, Transient
 from ariane.store.segment import durable_end, frame, good_length, segment_path, segments, sync_folder, write_all
+
+FEW = 8
+"""So many records at most are written by who submits them, when nothing else waits."""
+
+QUICK_S = 0.001
+"""And only where the last sync took no longer: an event loop that submits shall not stand still for a slow disk."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -35,7 +44,8 @@ class LogWriter:
         self._pending: list[tuple[bytes, Future[int]]] = []
         self._pending_bytes = 0
         self._changed = Condition()
-        self._closing = False
+        self._closing = self._at_work = False
+        self._sync_s = 0.0
         self._failure: ArianeError | None = None
         self._lock = self._mark = self._file = -1
         try:
@@ -70,7 +80,8 @@ class LogWriter:
         return self.submit(payloads).result()
 
     def submit(self, payloads: Sequence[bytes]) -> Future[int]:
-        """Queue the payloads for the next group; the future resolves as `append` returns or raises."""
+        """Queue the payloads for the next group, or write these few at once while nothing else is written; the future
+        resolves as `append` returns or raises."""
         block = frame(payloads)
         future: Future[int] = Future()
         future.set_running_or_notify_cancel()  # a waiter that gives up must not stop the group
@@ -81,6 +92,9 @@ class LogWriter:
                 raise Transient("The log writer is closed.", where=str(self.folder))
             if self._pending and self._pending_bytes + len(block) > self._max_pending:
                 raise Transient("The disk does not keep up.", where=str(self.folder), next_step="Send again.")
+            if len(payloads) <= FEW and self._sync_s < QUICK_S and not (self._pending or self._at_work):
+                self._settle([(block, future)])
+                return future
             self._pending.append((block, future))
             self._pending_bytes += len(block)
             if len(self._pending) == 1:
@@ -109,16 +123,22 @@ class LogWriter:
                 while not self._pending and not self._closing:
                     self._changed.wait()
                 group, self._pending, self._pending_bytes = self._pending, [], 0
+                self._at_work = True
             if not group:
                 return
-            failure = self._failure or self._commit([block for block, _ in group])
-            reached = self._end - sum(len(block) for block, _ in group)
-            for block, future in group:
-                reached += len(block)
-                if failure is None:
-                    future.set_result(reached)
-                else:
-                    future.set_exception(failure)
+            self._settle(group)
+            self._at_work = False
+
+    def _settle(self, group: Sequence[tuple[bytes, Future[int]]]) -> None:
+        """Make a group durable and tell each who waits for a part of it."""
+        failure = self._failure or self._commit([block for block, _ in group])
+        reached = self._end - sum(len(block) for block, _ in group)
+        for block, future in group:
+            reached += len(block)
+            if failure is None:
+                future.set_result(reached)
+            else:
+                future.set_exception(failure)
 
     def _commit(self, blocks: list[bytes]) -> ArianeError | None:
         """Write one group and make it durable; what went wrong otherwise, with the file as it was before."""
@@ -129,11 +149,13 @@ class LogWriter:
             write_all(self._file, block)
         except (OSError, MemoryError) as error:
             return self._undo(error, lasting=False)
+        began = time.perf_counter()
         try:
             os.fdatasync(self._file)
             os.pwrite(self._mark, (self._end + len(block)).to_bytes(8, "big"), 0)
         except OSError as error:
             return self._undo(error, lasting=True)
+        self._sync_s = time.perf_counter() - began
         self._end += len(block)
         return None
 
