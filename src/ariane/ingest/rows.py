@@ -1,4 +1,5 @@
-"""Log records straight into the lake's columns: what `read` and `columns_of` say of each, at a fraction of their cost.
+"""Log records straight into the lake's columns: what `read` and `columns_of` say of each, at a fraction of their cost;
+and the events that `read` would give, from what was opened for the columns.
 
 Contexts and properties repeat: a device sends the same context with each of its events, a catalogue has so many pages.
 Each different text is opened once, and every event that carries it shares what was found. An event that is not plain
@@ -8,6 +9,8 @@ Each different text is opened once, and every event that carries it shares what 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -32,14 +35,20 @@ _COLUMNS = (
     "event_id", "message_id", "source", "type", "event", "channel", "occurred_us", "received_us", "anonymous_id",
     "user_id", "subject_key", "is_bot", "log_offset", "properties", "context",
 )  # fmt: skip
+_OF_EVENTS = (
+    "event_id", "message_id", "source", "type", "event", "channel", "occurred_us", "received_us", "anonymous_id",
+    "user_id", "properties", "context", "is_bot",
+)  # fmt: skip
 
 
 class Part(msgspec.Struct, gc=False):
-    """Properties or a context, opened: the JSON of it, the columns it fills, and what it says beside.
+    """Properties or a context, opened: what it holds (which nobody may change), the JSON of it, the columns it fills,
+    and what it says beside.
 
     `batch` and `at`: where it was last put among the parts of a batch.
     """
 
+    value: dict[str, Any]
     text: str
     columns: dict[str, object]
     said: str
@@ -75,6 +84,31 @@ class Rows(msgspec.Struct):
     columns: dict[str, list[Any]]
     properties: list[Part]
     contexts: list[Part]
+
+    def events(self) -> list[tuple[int, Event]]:
+        """The events of these rows with their offsets, in the order of the log. What is alike they share.
+
+        >>> from ariane.ingest.record import Record, encode
+        >>> reader = RowReader(lambda event: None, lambda kind, raw: None)
+        >>> record = encode(Record(source="web", message_id="m-1", type="page", received_us=1, user_id="ana"))
+        >>> [(offset, event.user_id) for offset, event in reader.rows([(0, record)]).events()]
+        [(0, 'ana')]
+        """
+        properties, contexts = [part.value for part in self.properties], [part.value for part in self.contexts]
+        own = self.columns
+        events = [
+            Event(
+                event_id=event_id, message_id=message_id, source=source, type=kind, name=name, channel=channel,
+                occurred_us=occurred_us, received_us=received_us, anonymous_id=anonymous_id, user_id=user_id,
+                properties=properties[of_properties], context=contexts[of_context], is_bot=is_bot,
+            )
+            for event_id, message_id, source, kind, name, channel, occurred_us, received_us, anonymous_id, user_id,
+                of_properties, of_context, is_bot in zip(*[own[name] for name in _OF_EVENTS], strict=True)
+        ]  # fmt: skip
+        found = list(zip(own["log_offset"], events, strict=True))
+        if any(one[0] > other[0] for one, other in pairwise(found)):  # what was not plain comes last
+            found.sort(key=itemgetter(0))
+        return found
 
 
 class _Unopened(Stored, kw_only=True, rename="camel"):
@@ -280,7 +314,7 @@ class RowReader:
         return devices[name] if name in devices else self._who(devices, "device", name)
 
     def _part(self, value: dict[str, Any], columns: Callable[[Mapping[str, Any], Plan], dict[str, object]]) -> Part:
-        return Part(_text(value).decode(), columns(value, self._plan), "", "", "", False, None)
+        return Part(value, _text(value).decode(), columns(value, self._plan), "", "", "", False, None)
 
     def _who(self, known: Kept, kind: str, name: str) -> Strength | None:
         found = self._named(kind, name)

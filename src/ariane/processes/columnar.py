@@ -1,4 +1,5 @@
-"""The lake's writer: events from the log into columns, and the state's tables beside them.
+"""The lake's writer: events from the log into columns, where the stream did not hand them over as such, and the
+state's tables beside them.
 
 It follows the stream and never passes it, so that an event in the lake always has its person, and repeats the stream's
 word on what is a duplicate. Progress is part of each commit.
@@ -7,15 +8,19 @@ word on what is a duplicate. Progress is part of each commit.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from ariane.identity import rules_of
+from ariane.identity import Rules, rules_of
 from ariane.ingest.lag import note
 from ariane.processes.exporting import export, settle
-from ariane.processes.quarantining import set_apart
+from ariane.processes.handing import Handed, handed, kind_of, let_go
+from ariane.processes.quarantining import any_apart, set_apart
 from ariane.processes.stream import CONSUMER, duplicates, is_erased
-from ariane.processes.tabling import BASIS, MIXED, basis_of, reader_of, to_arrow
+from ariane.processes.tabling import BASIS, MIXED, basis_of, reader_of, sort, to_arrow
 from ariane.store import Stores
 
 BATCH_BYTES = 32 << 20
@@ -47,6 +52,54 @@ def passed(stores: Stores) -> dict[str, int]:
 
 
 def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
+    """Write the next batch of a partition; how many events it added."""
+    rules = rules_of(stores.path)
+    left = handed(stores.path, partition, kind_of(rules, stores.settings))
+    ready = _handed_from(left, offset, until)
+    if ready:
+        position = ready[-1].end
+        table = _taken_over(stores, partition, offset, ready)
+    else:
+        position, table = offset, None
+    if table is None:  # nothing was handed over, or not all of it is to become events
+        ends = [position] if ready else [one.start for one in left if one.start > offset]
+        position, table = _read(stores, rules, partition, offset, min([until, *ends]))
+    basis = basis_of(rules)
+    if stores.lake.exists("events") and stores.lake.progress("events", BASIS) != basis:
+        basis = MIXED  # rows of other rules are there: what is derived from them anew must read them anew
+    stores.lake.append("events", table, partition_by=["event_in"], progress={partition: position, BASIS: basis})
+    let_go(stores.path, partition, position)
+    note(stores.path, "lake", partition, position)
+    return int(table.num_rows)
+
+
+def _handed_from(left: Sequence[Handed], offset: int, until: int) -> list[Handed]:
+    """What was handed over from this offset on without a gap, up to a batch."""
+    ready: list[Handed] = []
+    position = offset
+    for one in left:
+        if one.start == position and one.end <= until and position - offset < BATCH_BYTES:
+            ready.append(one)
+            position = one.end
+    return ready
+
+
+def _taken_over(stores: Stores, partition: str, offset: int, ready: Sequence[Handed]) -> pa.Table | None:
+    """The rows that were handed over, without repeats; None when they cannot be had, or some belong in quarantine."""
+    until = ready[-1].end
+    parts = [one.rows() for one in ready]
+    whole = [part for part in parts if part is not None]
+    if len(whole) < len(parts) or any_apart(stores, partition, offset, until):
+        return None
+    repeated = _repeated(stores, partition, offset, until)
+    table = pa.concat_tables(whole)
+    if repeated:
+        table = table.filter(pc.invert(pc.is_in(table.column("log_offset"), pa.array(sorted(repeated), pa.int64()))))
+    return table if len(whole) == 1 else sort(table)
+
+
+def _read(stores: Stores, rules: Rules, partition: str, offset: int, until: int) -> tuple[int, pa.Table]:
+    """The rows of the log's records from `offset` on, up to a batch of them, and where they end."""
     records: list[tuple[int, bytes]] = []
     position = offset
     while position < until and position - offset < BATCH_BYTES:
@@ -56,21 +109,18 @@ def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
         found = [(record.offset, record.payload) for record in batch.records]
         records += [one for one in found if one[1][:2] == WRITTEN or not is_erased(one[1])]
         position = batch.next_offset
-    with stores.state.read() as conn:
-        window = (duplicates.c.partition == partition) & duplicates.c.offset.between(offset, position)
-        repeated = set(conn.execute(sa.select(duplicates.c.offset).where(window)).scalars())
-    if repeated:
+    if repeated := _repeated(stores, partition, offset, position):
         records = [record for record in records if record[0] not in repeated]
     records = set_apart(stores, partition, offset, position, records)
-    rules = rules_of(stores.path)
     reader = reader_of(rules, tuple(stores.settings.properties.items()), stores.settings.currency)
-    table = to_arrow(reader.rows(records), stores.settings.properties, partition)
-    basis = basis_of(rules)
-    if stores.lake.exists("events") and stores.lake.progress("events", BASIS) != basis:
-        basis = MIXED  # rows of other rules are there: what is derived from them anew must read them anew
-    stores.lake.append("events", table, partition_by=["event_in"], progress={partition: position, BASIS: basis})
-    note(stores.path, "lake", partition, position)
-    return len(records)
+    return position, to_arrow(reader.rows(records), stores.settings.properties, partition)
+
+
+def _repeated(stores: Stores, partition: str, offset: int, until: int) -> set[int]:
+    """The offsets of what the stream found to have been there before."""
+    window = (duplicates.c.partition == partition) & duplicates.c.offset.between(offset, until)
+    with stores.state.read() as conn:
+        return set(conn.execute(sa.select(duplicates.c.offset).where(window)).scalars())
 
 
 def tidy(stores: Stores) -> None:

@@ -57,6 +57,14 @@ def set_apart(
     return [record for record in records if record[0] not in apart]
 
 
+def any_apart(stores: Stores, partition: str, offset: int, until: int) -> bool:
+    """Whether the stream held any of these records apart."""
+    q = quarantined.c
+    window = (q.partition == partition) & q.offset.between(offset, until)
+    with stores.state.read() as conn:
+        return conn.execute(sa.select(q.offset).where(window).limit(1)).first() is not None
+
+
 def _row(
     stores: Stores, partition: str, offset: int, payload: bytes, version: int, reasons: str
 ) -> dict[str, str | int | None]:

@@ -21,10 +21,12 @@ from ariane.ingest import read
 from ariane.ingest.lag import note
 from ariane.ingest.plan import plan_of
 from ariane.model import Event
+from ariane.processes.handing import LEAST_ROWS, hand, kind_of
 from ariane.processes.seen import FOR_EVER, Seen, day_of
 from ariane.processes.sifting import REPLAY, heard, sift, warn
+from ariane.processes.tabling import reader_of, to_arrow
 from ariane.store import State, Stores, metadata
-from ariane.store.ports import Record
+from ariane.store.ports import Read, Record
 
 duplicates = sa.Table(
     "duplicates",
@@ -67,8 +69,11 @@ def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
     batch = stores.log.read(partition, offset, READ_BYTES)
     if batch.next_offset == offset:
         return 0
-    events = _events(stores, partition, batch.records)
     plan = plan_of(stores.path)  # read after the batch: it knows every version that these events were received under
+    if plan or partition == REPLAY:
+        events = _events(stores, partition, batch.records)
+    else:
+        events = _open(stores, partition, offset, batch)
     with stores.state.begin() as conn:
         sound, held = sift(conn, stores, plan, partition, events)
         fresh = [event for _, event in _first_times(conn, partition, sound, memory)]
@@ -82,6 +87,21 @@ def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
     counts.update(duplicates=len(sound) - len(fresh), quarantined=len(held))
     note(stores.path, CONSUMER, partition, batch.next_offset, counts)
     return len(batch.records)
+
+
+def _open(stores: Stores, partition: str, offset: int, batch: Read) -> Sequence[Taken]:
+    """The events of a batch, opened as the lake's columns, which are left for the lake's writer."""
+    rules, settings = rules_of(stores.path), stores.settings
+    written = [(record.offset, record.payload) for record in batch.records if not is_erased(record.payload)]
+    rows = reader_of(rules, tuple(settings.properties.items()), settings.currency).rows(written)
+    events = rows.events()
+    if len(events) < len(written):
+        sound = {at for at, _ in events}
+        lost = {at: len(payload) for at, payload in written if at not in sound}
+        stores.log.damage.setdefault(partition, {}).update(lost)
+    if len(events) >= LEAST_ROWS and (kind := kind_of(rules, settings)):
+        hand(stores.path, partition, offset, batch.next_offset, kind, to_arrow(rows, settings.properties, partition))
+    return events
 
 
 def _events(stores: Stores, partition: str, records: Sequence[Record]) -> Sequence[Taken]:

@@ -79,6 +79,12 @@ def to_arrow(rows: Rows, properties: dict[str, str], partition: str) -> pa.Table
     return pa.Table.from_arrays([known[name] for name in schema.names], schema=schema)
 
 
+def sort(rows: pa.Table) -> pa.Table:
+    """Rows as `to_arrow` sorts them, where several such were joined."""
+    occurred, subject = (rows.column(name).to_numpy() for name in ("occurred_us", "subject_key"))
+    return rows.take(pa.array(np.lexsort((occurred, subject, occurred // DAY))))
+
+
 def _dealt(parts: list[dict[str, object]], at: np.ndarray[Any, Any], schema: pa.Schema) -> dict[str, pa.Array]:
     """The columns that parts fill, a value for each place in `at`."""
     filled: dict[str, list[object]] = {}
