@@ -10,7 +10,7 @@ from ariane import consent
 from ariane.consent.deciding import decide, decide_all
 from ariane.consent.purposes import bases_from
 from ariane.consent.receipts import Receipt, receipts_of
-from ariane.consent.stored import consents, receipts
+from ariane.consent.stored import consents, receipts, stated
 from ariane.errors import ConsentError, InputError
 from ariane.identity.commands import merge_event, retract_event
 from identity.town import Town, command, event, ident, town
@@ -137,9 +137,20 @@ def test_two_categories_of_one_purpose_need_two_yeses():
 
 def test_the_same_answer_riding_on_every_event_is_kept_once():
     t = town(*[event(n, cookie="c", context=YES) for n in range(1, 30)])
-    ((_, _, _, granted, _, at_us, first_us, *_),) = t.rows(receipts)
-    assert (granted, first_us, at_us) == (True, 1_000_000, 29_000_000)
+    assert not t.rows(receipts), "nobody said it in so many words"
+    ((_, answers, at_us, first_us, *_),) = t.rows(stated)
+    assert (answers, first_us, at_us) == ('[["marketing",true]]', 1_000_000, 29_000_000)
     assert [row[4] for row in t.rows(consents)] == [1_000_000], "decided when first said"
+
+
+def test_an_answer_that_rides_along_with_another_is_as_old_as_it_was_alone():
+    both = {"consent": {"categoryPreferences": {"research": False, "marketing": True}}}
+    t = town(*[event(n, cookie="c", context=YES if n < 5 else both) for n in range(1, 9)])
+    assert sorted(row[1] for row in t.rows(stated)) == [
+        '[["marketing",true],["research",false]]',
+        '[["marketing",true]]',
+    ]
+    assert {row[1]: row[4] for row in t.rows(consents)} == {"marketing": 1_000_000, "research": 5_000_000}
 
 
 RECEIPTS = st.lists(

@@ -1,4 +1,5 @@
-"""The state's consent tables: receipts as they were given, and where each person stands now."""
+"""The state's consent tables: receipts as they were given, in so many words or riding along, and where each person
+stands now."""
 
 from __future__ import annotations
 
@@ -21,6 +22,20 @@ receipts = sa.Table(
     sa.Column("text_version", sa.String, nullable=False),
     sa.Column("strong", sa.Boolean, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# What rides along on events is the same again and again: one row for all the answers of an identifier that come
+# together, and not one for each. In the order they came, as the identifiers are.
+stated = sa.Table(
+    "stated",
+    metadata,
+    sa.Column("subject_key", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("answers", sa.String, primary_key=True),  # [[purpose, granted], …] as JSON
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+    sa.Column("first_us", sa.BigInteger, nullable=False),
+    sa.Column("event_id", sa.String, nullable=False),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("strong", sa.Boolean, nullable=False),
 )
 
 consents = sa.Table(
