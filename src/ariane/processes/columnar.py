@@ -19,15 +19,15 @@ from ariane.ingest.lag import note
 from ariane.processes.exporting import export, settle
 from ariane.processes.handing import Handed, handed, kind_of, let_go
 from ariane.processes.quarantining import any_apart, set_apart
-from ariane.processes.stream import CONSUMER, duplicates, is_erased
+from ariane.processes.stream import CONSUMER, WRITTEN, duplicates, is_erased
 from ariane.processes.tabling import BASIS, MIXED, basis_of, reader_of, sort, to_arrow
 from ariane.store import Stores
 
 BATCH_BYTES = 32 << 20
 FAR_BEHIND_BYTES = 8 << 20
 CATCHING_UP_S = 60.0
-WRITTEN = b'{"'
-"""How a record begins of which something is left."""
+SORTED_ROWS = 10_000
+"""So many rows that are sorted among themselves need not be sorted among others: a person's lie together enough."""
 
 
 def step(stores: Stores) -> int:
@@ -95,7 +95,7 @@ def _taken_over(stores: Stores, partition: str, offset: int, ready: Sequence[Han
     table = pa.concat_tables(whole)
     if repeated:
         table = table.filter(pc.invert(pc.is_in(table.column("log_offset"), pa.array(sorted(repeated), pa.int64()))))
-    return table if len(whole) == 1 else sort(table)
+    return table if table.num_rows >= SORTED_ROWS * len(whole) else sort(table)
 
 
 def _read(stores: Stores, rules: Rules, partition: str, offset: int, until: int) -> tuple[int, pa.Table]:
@@ -123,10 +123,11 @@ def _repeated(stores: Stores, partition: str, offset: int, until: int) -> set[in
         return set(conn.execute(sa.select(duplicates.c.offset).where(window)).scalars())
 
 
-def tidy(stores: Stores) -> None:
-    """Join small files where they have become many, and put news of the state's tables among the rest."""
+def tidy(stores: Stores, *, busy: bool = False) -> None:
+    """Join small files where they have become many, and put news of the state's tables among the rest: while events
+    come, only where they have become very much."""
     stores.lake.join("events")
-    settle(stores)
+    settle(stores, busy=busy)
 
 
 def sweep(stores: Stores) -> None:

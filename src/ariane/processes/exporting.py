@@ -7,6 +7,7 @@ there are. Consents are given per person: whoever gained or lost an identifier h
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypedDict
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -17,11 +18,21 @@ from ariane.identity.copying import news, version_of, whole
 from ariane.processes.stream import CONSUMER
 from ariane.store import Stores
 
+
+class Settling(TypedDict, total=False):
+    """How much of a table news may be before they are put among the rest (see `Lake.settle`)."""
+
+    share: float
+    least: int
+
+
 TABLES = ("persons", "consents", "edges", "identifiers")
 """In the order they are written: the last one's progress says that all are there."""
 
 STATE, VERSION = "state", "version"
 NOTHING = pa.table({})
+BUSY: Settling = {"share": 1.0, "least": 200_000}
+"""When news are put among the rest while more are coming: each time costs as much as the whole table."""
 
 
 def export(stores: Stores) -> bool:
@@ -61,7 +72,7 @@ def _changed(conn: sa.Connection, since: int) -> tuple[dict[str, pa.Table], dict
     return changed.rows | {"consents": said}, gone
 
 
-def settle(stores: Stores) -> None:
-    """Put what gathered as news among the rest, where it has become much."""
+def settle(stores: Stores, *, busy: bool = False) -> None:
+    """Put what gathered as news among the rest, where it has become much; while more is coming, very much."""
     for name in TABLES:
-        stores.lake.settle(name)
+        stores.lake.settle(name, **(BUSY if busy else {}))

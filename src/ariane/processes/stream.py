@@ -43,6 +43,8 @@ NEVER_FORGOTTEN = frozenset({"import", REPLAY})
 """The partitions of what is imported, and let out of quarantine: a file may be imported again after years, and must add
 nothing."""
 
+WRITTEN = b'{"'
+"""How a record begins of which something is left."""
 _TOMBSTONES = (b"{}", b" ")
 
 Taken = tuple[int, Event]
@@ -92,7 +94,8 @@ def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
 def _open(stores: Stores, partition: str, offset: int, batch: Read) -> Sequence[Taken]:
     """The events of a batch, opened as the lake's columns, which are left for the lake's writer."""
     rules, settings = rules_of(stores.path), stores.settings
-    written = [(record.offset, record.payload) for record in batch.records if not is_erased(record.payload)]
+    found = [(record.offset, record.payload) for record in batch.records]
+    written = [one for one in found if one[1][:2] == WRITTEN or not is_erased(one[1])]
     rows = reader_of(rules, tuple(settings.properties.items()), settings.currency).rows(written)
     events = rows.events()
     if len(events) < len(written):

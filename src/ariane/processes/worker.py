@@ -60,6 +60,27 @@ def keep_memory() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
+class _Absent:
+    """Finds that pandas is not installed."""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
+
+
+def do_without_pandas() -> None:
+    """Have Arrow ask now whether pandas is there, which it does once, and be told no: it would load it at its first
+    list, a third of a second and 40 MB that no worker needs. Whoever imports pandas later still finds it."""
+    import pyarrow as pa
+
+    sys.meta_path.insert(0, _Absent)
+    try:
+        pa.array([0])
+    finally:
+        sys.meta_path.remove(_Absent)
+
+
 class _Follower:
     """A worker's life: it holds its role, takes one step after the other, and waits where it cannot.
 
@@ -84,6 +105,7 @@ class _Follower:
         # time.
         gc.disable()
         keep_memory()
+        do_without_pandas()
         while not self.stopping:
             try:
                 stores = Stores(self.path)
@@ -203,7 +225,7 @@ def lake(path: Path) -> None:
             _remember(stores, reached)
             _note(stores, "lake", reached, noted)
         if added:
-            columnar.tidy(stores)
+            columnar.tidy(stores, busy=True)
             stores.lake.secure()
             columnar.retire(stores)
             columnar.gather(stores, for_s=max(idle_s, SHARE_OF_WAITING * (time.monotonic() - began)))
