@@ -1,6 +1,6 @@
 """Events taken over HTTP. The events are those of the demo town (about 460 bytes of JSON each, consent included),
-encoded beforehand; the client is a process of its own on the same cores. An event counts when it was answered with
-200, which happens after fdatasync.
+encoded beforehand; the client is a process of its own on the same cores and sends batches over 32 connections, single
+events over 128. An event counts when it was answered with 200, which happens after fdatasync.
 
 Accepted: the collector alone, of one worker and of two; the same events are sent several times over, since the log
 keeps them all.
@@ -37,6 +37,8 @@ from bench.row import Row
 SCRATCH = Path(__file__).resolve().parent.parent / ".cache" / "bench"
 PERSONS = int(os.environ.get("ARIANE_BENCH_PERSONS", "3000"))
 IN_BATCH = 100
+SENDERS = 32
+"""Connections that send batches, each its next one when the one before is answered."""
 TIMES = 3
 """How often the town is sent to the collector alone, in batches."""
 
@@ -81,7 +83,7 @@ def _accepted_by(workers: int, folder: Path, events: list[bytes]) -> list[Row]:
         synced, (usual_ms, one_ms) = fsyncs_per_s(folder), fsync_ms(folder)
         alone = _send(folder, serving, singles[:LIGHT], connections=1)
         before = cpu_s(collector)
-        many = _send(folder, serving, batches, connections=16, times=TIMES)
+        many = _send(folder, serving, batches, connections=SENDERS, times=TIMES)
         between = cpu_s(collector)
         few = _send(folder, serving, singles, connections=128)
         after = cpu_s(collector)
@@ -140,7 +142,7 @@ def _end_to_end(folder: Path, events: list[bytes]) -> list[Row]:
         pids = {role: serving.workers.children[role].pid for role in roles}
         before = {role: cpu_s(pid) for role, pid in pids.items()}
         began = time.perf_counter()
-        sent = _send(folder, serving, _batches(events, key), connections=4)
+        sent = _send(folder, serving, _batches(events, key), connections=SENDERS)
         stores = Stores(workspace)
         settle(stores)
         seconds = time.perf_counter() - began
@@ -173,7 +175,7 @@ def _alone(folder: Path, events: list[bytes]) -> list[Row]:
     try:
         collector = serving.workers.children["collector"].pid
         before = cpu_s(collector)
-        _send(folder, serving, _batches(events, key), connections=4)
+        _send(folder, serving, _batches(events, key), connections=SENDERS)
         used = cpu_s(collector) - before
     finally:
         serving.stop()
