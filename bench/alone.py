@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from ariane.processes import columnar, stream
-from ariane.processes.worker import do_without_pandas, keep_memory
+from ariane.processes.worker import keep_memory, ready_arrow
 from ariane.store import Stores
 
 
@@ -40,7 +40,7 @@ def measure(workspace: Path) -> Alone:
     """Measured here."""
     gc.disable()
     keep_memory()
-    do_without_pandas()
+    ready_arrow()
     stores = Stores(workspace)
     began = time.process_time()
     stream.run(stores)

@@ -69,11 +69,15 @@ class _Absent:
             raise ModuleNotFoundError(name=name)
 
 
-def do_without_pandas() -> None:
-    """Have Arrow ask now whether pandas is there, which it does once, and be told no: it would load it at its first
-    list, a third of a second and 40 MB that no worker needs. Whoever imports pandas later still finds it."""
+def ready_arrow() -> None:
+    """Have Arrow take its memory from what is kept at hand, and do without pandas.
+
+    It asks once whether pandas is there, and is told no: it would load it at its first list, a third of a second and
+    40 MB that no worker needs. Whoever imports pandas later still finds it.
+    """
     import pyarrow as pa
 
+    pa.set_memory_pool(pa.system_memory_pool())
     sys.meta_path.insert(0, _Absent)
     try:
         pa.array([0])
@@ -105,7 +109,7 @@ class _Follower:
         # time.
         gc.disable()
         keep_memory()
-        do_without_pandas()
+        ready_arrow()
         while not self.stopping:
             try:
                 stores = Stores(self.path)
