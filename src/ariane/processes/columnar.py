@@ -8,7 +8,7 @@ word on what is a duplicate. Progress is part of each commit.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -150,8 +150,9 @@ def gather(stores: Stores, *, for_s: float, quiet_s: float = 0.3) -> None:
     """
     began = moved_at = time.monotonic()
     last = 0
+    done = {partition: stores.lake.progress("events", partition) for partition in stores.log.partitions()}
     while True:
-        ready, behind = _ahead(stores)
+        ready, behind = _ahead(stores, done)
         now = time.monotonic()
         if ready != last:
             last, moved_at = ready, now
@@ -162,9 +163,8 @@ def gather(stores: Stores, *, for_s: float, quiet_s: float = 0.3) -> None:
         time.sleep(0.1)
 
 
-def _ahead(stores: Stores) -> tuple[int, int]:
-    """Bytes that the stream has passed and the lake has not, and bytes that the log holds and the lake does not."""
+def _ahead(stores: Stores, done: Mapping[str, int]) -> tuple[int, int]:
+    """Bytes that the stream has passed and the lake, which is `done` so far, has not; and those that the log holds."""
     taken = passed(stores)
-    done = {partition: stores.lake.progress("events", partition) for partition in stores.log.partitions()}
-    ready = sum(taken.get(partition, 0) - offset for partition, offset in done.items())
-    return ready, sum(stores.log.end(partition) - offset for partition, offset in done.items())
+    ready = sum(offset - done.get(partition, 0) for partition, offset in taken.items())
+    return ready, sum(stores.log.end(partition) - done.get(partition, 0) for partition in stores.log.partitions())

@@ -36,7 +36,7 @@ duplicates = sa.Table(
 )
 
 CONSUMER = "stream"
-READ_BYTES = 16 << 20
+READ_BYTES = 32 << 20
 GATHER_S, GATHER_BYTES = 0.5, 16 << 20
 LEAST_WINDOW_DAYS = 30
 NEVER_FORGOTTEN = frozenset({"import", REPLAY})
