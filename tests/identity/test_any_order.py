@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ariane.consent.deciding import decide_all
 from ariane.consent.receipts import Receipt
-from ariane.consent.stored import consents, receipts
+from ariane.consent.stored import consents, receipts, stated
 from ariane.identity.rules import Rules, _default_table, read_rules
 from ariane.identity.solving import Edge, Known, solve
 from ariane.identity.steering import lift_event, merge_event, resolve_all, restore_event, retract_event, split_event
@@ -75,12 +77,29 @@ def test_any_order_and_any_batching_give_the_same_rows(history, random, sizes, o
     assert online.rows(rulings) == at_once.rows(rulings)
 
 
+def riding(town: Town) -> dict[tuple[int, str, bool], list[tuple[int, int]]]:
+    """When first and last each answer rode along, for each identifier: once for each set of answers it was part of."""
+    found: dict[tuple[int, str, bool], list[tuple[int, int]]] = {}
+    for key, answers, last_us, first_us, *_ in town.rows(stated):
+        for purpose, granted in json.loads(answers):
+            found.setdefault((key, purpose, granted), []).append((first_us, last_us))
+    return found
+
+
 def decided_anew(town: Town, person_of: dict[int, str]) -> list[tuple[object, ...]]:
     """The consents these persons' receipts add up to."""
     held: dict[str, list[Receipt]] = {}
     names = [column.name for column in receipts.c]
+    strong = {row[0]: bool(row[6]) for row in town.rows(stated)}
     for row in town.rows(receipts):
         held.setdefault(person_of[row[0]], []).append(Receipt(**dict(zip(names, row, strict=True))))
+    for (key, purpose, granted), times in riding(town).items():
+        last_us = max(last for _, last in times)
+        one = Receipt(
+            subject_key=key, purpose=purpose, granted=granted, first_us=min(times)[0], at_us=last_us, event_id="",
+            source="", strong=strong[key],
+        )  # fmt: skip
+        held.setdefault(person_of[key], []).append(one)
     return sorted(
         (person, *slot, consent.said, consent.decided_us, consent.clash)
         for person, each in held.items()

@@ -76,9 +76,9 @@ class Town:
 
     def standing(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything identity and consent know, but for the numbers of the batches that said so."""
-        from ariane.consent.stored import consents, receipts
+        from ariane.consent.stored import consents, receipts, stated
 
-        tables = (identifiers, edges, persons, consents, receipts)
+        tables = (identifiers, edges, persons, consents, receipts, stated)
         return {table.name: self.rows(table, "version") for table in tables}
 
     def person_of(self, text: str) -> str:

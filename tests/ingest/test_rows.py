@@ -125,8 +125,9 @@ def text(value: object) -> str:
 def test_the_short_way_says_what_the_long_way_says(records: list[dict[str, Any]], spaced: bool) -> None:
     separators = (", ", ": ") if spaced else (",", ":")
     payloads = [json.dumps(record, separators=separators, ensure_ascii=spaced).encode() for record in records]
-    rows = told(READER.rows(list(enumerate(payloads))))
-    assert rows == [expected(payload, offset) for offset, payload in enumerate(payloads)]
+    rows = READER.rows(list(enumerate(payloads)))
+    assert told(rows) == [expected(payload, offset) for offset, payload in enumerate(payloads)]
+    assert rows.events() == [(offset, read(payload)) for offset, payload in enumerate(payloads)]
 
 
 ODD = (
@@ -143,8 +144,9 @@ ODD = (
 
 
 def test_odd_records_too() -> None:
-    rows = told(READER.rows(list(enumerate(ODD))))
-    assert rows == [expected(payload, offset) for offset, payload in enumerate(ODD)]
+    rows = READER.rows(list(enumerate(ODD)))
+    assert told(rows) == [expected(payload, offset) for offset, payload in enumerate(ODD)]
+    assert rows.events() == [(offset, read(payload)) for offset, payload in enumerate(ODD)]
 
 
 def test_a_part_remembered_is_the_part_again() -> None:

@@ -42,6 +42,7 @@ def step(stores: Stores) -> int:
     for partition, until in ahead.items():
         while (offset := stores.lake.progress("events", partition)) < until:
             added += _append(stores, partition, offset, until)
+        let_go(stores.path, partition, offset)
     return added
 
 
@@ -87,12 +88,13 @@ def _handed_from(left: Sequence[Handed], offset: int, until: int) -> list[Handed
 def _taken_over(stores: Stores, partition: str, offset: int, ready: Sequence[Handed]) -> pa.Table | None:
     """The rows that were handed over, without repeats; None when they cannot be had, or some belong in quarantine."""
     until = ready[-1].end
-    parts = [one.rows() for one in ready]
-    whole = [part for part in parts if part is not None]
-    if len(whole) < len(parts) or any_apart(stores, partition, offset, until):
+    whole = [part for one in ready if (part := one.rows()) is not None]
+    if len(whole) < len(ready) or any_apart(stores, partition, offset, until):
         return None
+    for _, damaged in whole:
+        stores.log.damage.setdefault(partition, {}).update(damaged)
     repeated = _repeated(stores, partition, offset, until)
-    table = pa.concat_tables(whole)
+    table = pa.concat_tables([rows for rows, _ in whole])
     if repeated:
         table = table.filter(pc.invert(pc.is_in(table.column("log_offset"), pa.array(sorted(repeated), pa.int64()))))
     return table if table.num_rows >= SORTED_ROWS * len(whole) else sort(table)

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from ariane.identity import rules_of
 from ariane.processes.delivering import unsend
+from ariane.processes.handing import clear
 from ariane.processes.levelling import Progress, catch_up
 from ariane.processes.rebuilding import finish as finish_rebuild
 from ariane.processes.rebuilding import rebuild
@@ -54,6 +55,7 @@ def erase(stores: Stores, keys: Iterable[int], on_progress: Progress | None = No
         stores.state.create()  # the outbox is declared with this room: a state made without it has no such table
         unsend(stores, wanted)  # while the state still knows whose messages they are
         seeker = Seeker(wanted, rules_of(stores.path))
+        clear(stores.path)  # copies of records
         gone: set[str] = set()
         for partition in stores.log.partitions():
             with stores.log.writer(partition) as writer:

@@ -7,11 +7,15 @@ same.
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
+import msgspec
 import pyarrow as pa
 
 from ariane.identity import Rules
@@ -25,6 +29,7 @@ LEAST_ROWS = 200
 MOST_BYTES = 256 << 20
 """So much is left for a lake's writer that does not come; then no more."""
 
+_DAMAGED = b"damaged"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -36,23 +41,24 @@ class Handed(NamedTuple):
     end: int
     kind: str
 
-    def rows(self) -> pa.Table | None:
-        """What was handed over, as it lies in the file; None when it is gone."""
+    def rows(self) -> tuple[pa.Table, dict[int, int]] | None:
+        """What was handed over, as it lies in the file, and the places and lengths of damaged records; None when it is
+        gone."""
         try:
             with pa.memory_map(str(self.path)) as file:
-                return pa.ipc.open_file(file).read_all()
+                rows = pa.ipc.open_file(file).read_all()
         except (OSError, pa.ArrowInvalid):
             return None
+        told = (rows.schema.metadata or {}).get(_DAMAGED, b"{}")
+        return rows.replace_schema_metadata(None), msgspec.json.decode(told, type=dict[int, int])
 
 
 def kind_of(rules: Rules, settings: Settings) -> str:
     """What rows depend on beside their records, in short. Empty where nothing can be handed over."""
-    from ariane import __version__
-
     boot = _boot()
     if not boot:
         return ""
-    said = repr((__version__, boot, sorted(settings.properties.items()), settings.currency))
+    said = repr((_version(), boot, sorted(settings.properties.items()), settings.currency))
     return f"{basis_of(rules):x}-{crc32(said.encode()):08x}"
 
 
@@ -64,10 +70,16 @@ def _boot() -> str:
         return ""
 
 
-def hand(workspace: Path, partition: str, start: int, end: int, kind: str, rows: pa.Table) -> None:
-    """Leave the rows of these records for the lake's writer."""
-    if not kind or rows.num_rows < LEAST_ROWS:
-        return
+@lru_cache(1)
+def _version() -> str:
+    return version("ariane")
+
+
+def hand(
+    workspace: Path, partition: str, start: int, end: int, kind: str, rows: pa.Table, damaged: Mapping[int, int]
+) -> None:
+    """Leave the rows of these records for the lake's writer, and what was `damaged` among them (offset → length)."""
+    rows = rows.replace_schema_metadata({_DAMAGED: msgspec.json.encode(damaged)})
     folder = workspace / FOLDER / partition
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,6 +103,11 @@ def let_go(workspace: Path, partition: str, before: int) -> None:
     for one in _all(workspace, partition):
         if one.end <= before:
             one.path.unlink(missing_ok=True)
+
+
+def clear(workspace: Path) -> None:
+    """Remove everything that was handed over, or was about to be."""
+    shutil.rmtree(workspace / FOLDER, ignore_errors=True)
 
 
 def _all(workspace: Path, partition: str) -> list[Handed]:

@@ -17,6 +17,7 @@ from ariane.ingest import read
 from ariane.ingest.plan import plan_of
 from ariane.model import Event
 from ariane.processes import stream
+from ariane.processes.handing import clear
 from ariane.processes.levelling import Progress, catch_up
 from ariane.processes.sifting import QUARANTINE, REPLAY, warn
 from ariane.processes.tabling import BASIS, basis_of
@@ -47,6 +48,7 @@ def rebuild(stores: Stores, on_progress: Progress | None = None, *, keep_events:
         whole = all(stores.log.start(partition) == 0 for partition in stores.log.partitions())
         plan = _plan(stores, whole, keep_events)
         stores.lake.begin(msgspec.json.encode(plan))  # before anything goes: what is left could not tell
+        clear(stores.path)
         _empty_state(stores)
         for name in stores.lake.names():
             if (whole and not plan.stay) or name not in ("events", QUARANTINE):

@@ -18,7 +18,7 @@ from ariane.identity import absorb as tie
 from ariane.identity import rules_of
 from ariane.identity.memory import Recall as Persons
 from ariane.ingest import read
-from ariane.ingest.lag import note
+from ariane.ingest.lag import note, noted
 from ariane.ingest.plan import plan_of
 from ariane.model import Event
 from ariane.processes.handing import LEAST_ROWS, hand, kind_of
@@ -102,9 +102,16 @@ def _open(stores: Stores, partition: str, offset: int, batch: Read) -> Sequence[
         sound = {at for at, _ in events}
         lost = {at: len(payload) for at, payload in written if at not in sound}
         stores.log.damage.setdefault(partition, {}).update(lost)
-    if len(events) >= LEAST_ROWS and (kind := kind_of(rules, settings)):
-        hand(stores.path, partition, offset, batch.next_offset, kind, to_arrow(rows, settings.properties, partition))
+    if len(events) >= LEAST_ROWS and (kind := kind_of(rules, settings)) and _is_ahead(stores, partition, offset):
+        damaged = {at: n for at, n in stores.log.damage.get(partition, {}).items() if offset <= at < batch.next_offset}
+        table = to_arrow(rows, settings.properties, partition)
+        hand(stores.path, partition, offset, batch.next_offset, kind, table, damaged)
     return events
+
+
+def _is_ahead(stores: Stores, partition: str, offset: int) -> bool:
+    """Whether the lake is yet to come here, by its note. It has been, where the state alone is derived again."""
+    return noted(stores.path, "lake", partition) <= offset
 
 
 def _events(stores: Stores, partition: str, records: Sequence[Record]) -> Sequence[Taken]:

@@ -3,7 +3,7 @@
 A note is advice. Where a consumer really goes on from is in its own transactions; a lost note is written again with
 the next batch.
 
->>> from ariane.ingest.lag import Lag, lags, note
+>>> from ariane.ingest.lag import Lag, lags, note, noted
 >>> Lag(consumer="stream", partition="web-0", bytes=0, seconds=0.0).counts
 {}
 """
@@ -21,7 +21,7 @@ import msgspec
 if TYPE_CHECKING:
     from ariane.store.ports import Log
 
-__all__ = ["Lag", "lags", "note"]
+__all__ = ["Lag", "lags", "note", "noted"]
 
 FOLDER = ".progress"
 _RECEIVED = re.compile(rb'"receivedUs":(\d{1,18})')
@@ -62,6 +62,17 @@ def note(workspace: Path, consumer: str, partition: str, offset: int, counts: di
         os.replace(beside, file)
     except OSError:
         pass
+
+
+def noted(workspace: Path, consumer: str, partition: str) -> int:
+    """The offset that `consumer` noted last; 0 where there is no note.
+
+    >>> from tempfile import mkdtemp
+    >>> noted(Path(mkdtemp()), "lake", "web-0")
+    0
+    """
+    left = _left(workspace / FOLDER / consumer / partition)
+    return left.offset if left else 0
 
 
 def lags(workspace: Path, log: Log, now_us: int) -> list[Lag]:
