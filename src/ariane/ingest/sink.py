@@ -128,9 +128,14 @@ class Sink:
             loop.call_soon(self._stored, loop, group, started, failure)
             return
         try:
-            self._writer.submit([payload for payloads, _ in group for payload in payloads]).add_done_callback(settled)
+            written = self._writer.submit([payload for payloads, _ in group for payload in payloads])
         except Exception as error:  # whatever it is, nobody may wait for ever
             loop.call_soon(self._stored, loop, group, started, error)
+            return
+        if written.done():  # there was so little that it is on disk already
+            self._stored(loop, group, started, written.exception())
+        else:
+            written.add_done_callback(settled)
 
     def _stored(
         self, loop: asyncio.AbstractEventLoop, group: list[Waiting], started: float, error: BaseException | None

@@ -110,8 +110,9 @@ def _open(stores: Stores, partition: str, offset: int, batch: Read) -> Sequence[
 
 
 def _is_ahead(stores: Stores, partition: str, offset: int) -> bool:
-    """Whether the lake is yet to come here, by its note. It has been, where the state alone is derived again."""
-    return noted(stores.path, "lake", partition) <= offset
+    """Whether this machine's lake writer is yet to come here, by its note. It has been, where the state alone is
+    derived again; and where machines share the state another may be the writer, so what is left here would stay."""
+    return stores.state.is_sqlite and noted(stores.path, "lake", partition) <= offset
 
 
 def _events(stores: Stores, partition: str, records: Sequence[Record]) -> Sequence[Taken]:
