@@ -25,6 +25,8 @@ from ariane.store import Stores
 
 BATCH_BYTES = 32 << 20
 FAR_BEHIND_BYTES = 8 << 20
+GATHERED_BYTES = 64 << 20
+"""With each step the state's news are written too: in a rush, for several batches of events at once."""
 CATCHING_UP_S = 60.0
 SORTED_ROWS = 10_000
 """So many rows that are sorted among themselves need not be sorted among others: a person's lie together enough."""
@@ -158,9 +160,9 @@ def gather(stores: Stores, *, for_s: float, quiet_s: float = 0.3) -> None:
         now = time.monotonic()
         if ready != last:
             last, moved_at = ready, now
-        catching_up = behind >= FAR_BEHIND_BYTES
+        catching_up = behind >= FAR_BEHIND_BYTES and ready < behind
         patience_s, longest_s = (CATCHING_UP_S / 10, CATCHING_UP_S) if catching_up else (quiet_s, for_s)
-        if ready >= BATCH_BYTES or now - moved_at > patience_s or now - began >= longest_s:
+        if ready >= GATHERED_BYTES or now - moved_at > patience_s or now - began >= longest_s:
             return
         time.sleep(0.1)
 
