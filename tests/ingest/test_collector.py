@@ -424,6 +424,25 @@ def test_each_worker_has_a_partition_of_its_own(tmp_path: Path) -> None:
         time.sleep(1)  # a worker of granian's does not hear that it shall end while it is only starting
 
 
+def test_whichever_worker_is_asked_tells_of_all(tmp_path: Path) -> None:
+    create(tmp_path / "w", sources={"web": Source("wk_test", "web")})
+    with serving(tmp_path / "w", workers=2) as client:
+        assert eventually(lambda: SegmentLog(tmp_path / "w" / "log").partitions() == ["web-0", "web-1"])
+        for number in range(60):  # over connections of their own, which the kernel deals out
+            body = json.dumps({"event": "A", "messageId": f"m-{number}"})
+            assert httpx.post(f"{client.base_url}/v1/track", headers=AUTH, content=body).status_code == 200
+
+        def told() -> dict[str, int]:
+            name = "ariane_ingest_accepted_events_total"
+            lines = httpx.get(f"{client.base_url}/metrics").text.splitlines()
+            return {line.split('"')[1]: int(line.split()[-1]) for line in lines if line.startswith(f"{name}{{")}
+
+        for _ in range(10):
+            assert eventually(lambda: sum(told().values()) == 60, 10)
+        assert set(told()) == {"web-0", "web-1"}
+        time.sleep(1)  # a worker of granian's does not hear that it shall end while it is only starting
+
+
 def test_a_partition_held_elsewhere_is_503_until_it_is_free(tmp_path: Path) -> None:
     create(tmp_path / "w", sources={"web": Source("wk_test", "web")})
     with SegmentLog(tmp_path / "w" / "log").writer("web-0") as holder, serving(tmp_path / "w") as client:

@@ -42,6 +42,7 @@ from ariane.ingest.refusals import Refusal, Refusals, outline
 from ariane.ingest.requests import AsgiRequest, CutShort, Message, Receive, Request, RsgiRequest, Send, length_of
 from ariane.ingest.routes import Route
 from ariane.ingest.settings_file import address_of, rudder_source, segment_settings
+from ariane.ingest.siblings import TELL_S, Samples, leave, others
 from ariane.ingest.sink import Busy, Sink
 from ariane.settings import Settings
 from ariane.store import SegmentLog
@@ -79,6 +80,7 @@ class Collector:
         self.front = Front(console_port, settings)
         self.refusals = Refusals(workspace, self.sink.metrics.partition or "collector")
         self._behind, self._look_at = 0, 0.0
+        self._n_workers, self._to_tell = settings.collector_workers, False
 
     def owns(self, path: str) -> bool:
         """Whether the path is answered here and not by the console."""
@@ -99,6 +101,9 @@ class Collector:
     async def take(self, route: Route, request: Request) -> Reply:
         """The reply to a request that brings events."""
         began = time.perf_counter()
+        if self._n_workers > 1 and not self._to_tell:
+            self._to_tell = True
+            asyncio.get_running_loop().call_later(TELL_S, self._tell)
         sink, keys = self.sink, self.keys.now()
         length = length_of(request.headers)
         size = length if 0 <= length < keys.max_body_bytes else keys.max_body_bytes
@@ -203,6 +208,15 @@ class Collector:
         except (ArianeError, OSError):
             return []
 
+    def _tell(self) -> None:
+        """Leave what was counted for the other workers."""
+        self._to_tell = False
+        metrics = self.sink.metrics
+        asyncio.get_running_loop().run_in_executor(None, leave, self.workspace, metrics.partition, metrics.samples())
+
+    def _siblings(self) -> list[Samples]:
+        return others(self.workspace, self.sink.metrics.partition)
+
     def _count(self, body: bytes) -> None:
         """Count what a library says about itself; it is not kept."""
         try:
@@ -235,8 +249,8 @@ class Collector:
         ready = self.sink.ready
         if path == "/metrics":
             self.sink.metrics.writable = ready
-            behind = await asyncio.to_thread(self._lags)
-            return Reply(200, self.sink.metrics.text(behind).encode(), _PLAIN)
+            behind, siblings = await asyncio.to_thread(lambda: (self._lags(), self._siblings()))
+            return Reply(200, self.sink.metrics.text(behind, siblings).encode(), _PLAIN)
         if path == "/healthz":
             return Reply(200, b'{"status":"ok"}', _STATUS)
         if path == "/health":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ariane.ingest.lag import Lag
 
@@ -103,8 +103,8 @@ class Metrics:
         """A group was written and made durable in this time."""
         self.sync.add(seconds)
 
-    def text(self, lags: Sequence[Lag] = ()) -> str:
-        """The exposition, version 0.0.4."""
+    def samples(self) -> dict[str, list[str]]:
+        """This process's lines, by family."""
         label = f'partition="{self.partition.translate(_LABELS)}"'
         plain = {
             "ariane_ingest_accepted_events_total": self.n_events,
@@ -116,7 +116,7 @@ class Metrics:
             "ariane_ingest_queue_bytes": self.queue_bytes,
             "ariane_log_writable": int(self.writable),
         }
-        samples: dict[str, Iterable[str]] = {name: (f"{name}{{{label}}} {value}",) for name, value in plain.items()}
+        samples = {name: [f"{name}{{{label}}} {value}"] for name, value in plain.items()}
         refused = "ariane_ingest_rejected_requests_total"
         samples[refused] = [
             f'{refused}{{{label},status="{status}",code="{code.translate(_LABELS)}"}} {count}'
@@ -126,11 +126,16 @@ class Metrics:
             ("ariane_ingest_acknowledgement_seconds", self.acknowledged),
             ("ariane_log_sync_seconds", self.sync),
         ):
-            samples[name] = histogram.lines(name, label)
-        samples |= _of_consumers(lags)
+            samples[name] = list(histogram.lines(name, label))
+        return samples
+
+    def text(self, lags: Sequence[Lag] = (), others: Sequence[Mapping[str, Sequence[str]]] = ()) -> str:
+        """The exposition, version 0.0.4; `others` are samples of other workers of this collector."""
+        told = [self.samples(), *others, _of_consumers(lags)]
         lines: list[str] = []
         for name, (kind, help_) in FAMILIES.items():
-            lines += (f"# HELP {name} {help_}", f"# TYPE {name} {kind}", *samples.get(name, ()))
+            lines += (f"# HELP {name} {help_}", f"# TYPE {name} {kind}")
+            lines += [line for samples in told for line in samples.get(name, ())]
         return "\n".join(lines) + "\n"
 
 
