@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from ariane.processes import columnar, stream
+from ariane.processes.supervisor import LARGE_PAGES
 from ariane.processes.worker import keep_memory, ready_arrow
 from ariane.store import Stores
 
@@ -32,7 +34,8 @@ def run(workspace: Path) -> Alone:
     """Measured in a process of its own."""
     command = [sys.executable, "-m", "bench.alone", str(workspace)]
     here = Path(__file__).resolve().parent.parent
-    done = subprocess.run(command, capture_output=True, text=True, cwd=here, check=True)
+    environment = LARGE_PAGES | os.environ  # as workers have it
+    done = subprocess.run(command, capture_output=True, text=True, cwd=here, check=True, env=environment)
     return msgspec.json.decode(done.stdout, type=Alone)
 
 

@@ -163,7 +163,11 @@ def remember(conn: sa.Connection, events: Sequence[Event], partition: str, memor
 
 
 def _days(events: Sequence[Event], partition: str) -> list[int]:
-    return [FOR_EVER if partition in NEVER_FORGOTTEN else day_of(event.received_us) for event in events]
+    if partition in NEVER_FORGOTTEN or not events:
+        return [FOR_EVER] * len(events)
+    received = [event.received_us for event in events]
+    first, last = day_of(min(received)), day_of(max(received))
+    return [first] * len(events) if first == last else [day_of(us) for us in received]
 
 
 def _forget(conn: sa.Connection, stores: Stores, events: Sequence[Taken], memory: Memory) -> None:

@@ -18,6 +18,11 @@ GRACE_S = 10.0
 BACKOFF_S = (0.1, 0.5, 2.0, 5.0)
 
 
+LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""Memory in pages of 2 MB where the system has them (Linux with glibc 2.35; elsewhere nothing changes): stream and lake
+walk through hundreds of megabytes, and took 6 % longer."""
+
+
 class Supervisor:
     """The running workers of one workspace, one process a role."""
 
@@ -47,7 +52,7 @@ class Supervisor:
 
     def _spawn(self, role: str) -> None:
         command = [sys.executable, "-m", "ariane.processes.worker", role, str(self.path)]
-        environment = os.environ | {"ARIANE_WORKSPACE": str(self.path)} | self.environment
+        environment = LARGE_PAGES | os.environ | {"ARIANE_WORKSPACE": str(self.path)} | self.environment
         # A session of its own, so that Ctrl-C reaches the supervisor alone and the order of stopping is ours.
         self.children[role] = subprocess.Popen(
             command, env=environment, start_new_session=True, stdin=subprocess.DEVNULL
