@@ -13,6 +13,6 @@ export PIP_CONFIG_FILE=/dev/null  # hashes of the public registry, not of files 
 solve() { .cache/lock/bin/pip-compile -q --generate-hashes --no-header --no-emit-options --strip-extras --allow-unsafe --annotation-style line "$@"; }
 # Without --upgrade, what is locked stays and only what is new is chosen.
 [ "${1:-}" != --upgrade ] || rm -f requirements/dev.txt requirements/run.txt requirements/build.txt
-solve --extra dev --extra spark --extra postgres -o requirements/dev.txt pyproject.toml requirements/build.in
+solve --extra dev --extra spark --extra postgres --extra linkage -o requirements/dev.txt pyproject.toml requirements/build.in
 solve -c requirements/dev.txt -o requirements/run.txt pyproject.toml
 solve -c requirements/dev.txt -o requirements/build.txt requirements/build.in

@@ -62,13 +62,14 @@ def keys_of(settings: Settings, folder: Path | None = None) -> Keys:
 class KeyRing:
     """The keys of a workspace as they are now.
 
-    A file that cannot be read, for instance because it is being edited, leaves the last keys that could.
+    A file that cannot be read, for instance because it is being edited, leaves the last keys that could; so does one
+    that changed since it was last looked at, or is empty: it is being written, and half of it may name no key at all.
     """
 
     def __init__(self, workspace: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._workspace, self._clock = workspace, clock
         self._file = workspace / "ariane.toml"
-        self._stamp = self._look()
+        self._stamp = self._seen = self._look()
         self._keys = self._read()
         self._next = clock() + CHECK_S
 
@@ -76,9 +77,9 @@ class KeyRing:
         """The current keys; costs one comparison most of the time."""
         if self._clock() >= self._next:
             self._next = self._clock() + CHECK_S
-            stamp = self._look()
-            if stamp != self._stamp:
-                self._stamp = stamp
+            seen, self._seen = self._seen, self._look()
+            if self._seen != self._stamp and self._seen == seen and seen[1]:
+                self._stamp = seen
                 try:
                     self._keys = self._read()
                 except ArianeError as error:
