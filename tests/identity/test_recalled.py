@@ -84,7 +84,6 @@ def test_a_person_grown_from_what_is_recalled_is_whole() -> None:
     yes = {"consent": {"categoryPreferences": {"marketing": True}}}
     for n in range(1, 9):
         town.recall(event(n, cookie=f"c{n}", user_id="u", context=yes))
-    assert len(town.persons.plain) == 1
     marketing = consent.permit("marketing", actor="test")
     with town.read() as conn:
         listed = identity.people(conn, consent.permit("service", actor="test"))

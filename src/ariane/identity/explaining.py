@@ -16,8 +16,8 @@ from ariane.errors import InputError, NotFound
 from ariane.identity.bulk import fetch
 from ariane.identity.commands import LOGIN, MANUAL, OBSERVED, RULES, SEPARATION, WEAK
 from ariane.identity.reading import Tie, ties
+from ariane.identity.rows import Row, load_rows
 from ariane.identity.rules import Rules
-from ariane.identity.settling import Row, load_rows
 from ariane.identity.solving import Edge, Groups, Known, canonical, partition, shared_among
 from ariane.identity.stored import identifiers, rulings
 from ariane.model import Identifier

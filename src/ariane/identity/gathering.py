@@ -45,6 +45,10 @@ class Evidence(msgspec.Struct, gc=False):
     edge_key: int = 0
     status: str = ""
 
+    @property
+    def pair(self) -> Pair:
+        return self.a, self.b, self.rule
+
     def add(self, other: Evidence) -> None:
         """Take in more of the same evidence; in any order, the sum is the same."""
         self.last_us = max(self.last_us, other.last_us)

@@ -9,9 +9,10 @@ import msgspec
 import sqlalchemy as sa
 
 from ariane.identity.bulk import upsert, write
-from ariane.identity.gathering import Evidence, Gathered, Sighting
+from ariane.identity.gathering import Evidence, Gathered, Pair, Sighting, edge_key_of
+from ariane.identity.graph import Settled
+from ariane.identity.rows import Row, changes_of, persons_of
 from ariane.identity.rules import Rules
-from ariane.identity.settling import Row, Settled, changes_of, persons_of
 from ariane.identity.stored import edges, identifiers, person_changes, persons
 
 PURPOSE, TRUST = "service", 1.0
@@ -72,9 +73,9 @@ def write_edges(conn: sa.Connection, new: Iterable[Evidence], more: Iterable[Evi
     write(conn, _MORE, names, rows)
 
 
-def write_statuses(conn: sa.Connection, settled: Settled, version: int) -> None:
+def write_statuses(conn: sa.Connection, statuses: Mapping[Pair, str], version: int) -> None:
     """What became of evidence that was there already."""
-    rows = [(status, version, edge_key) for edge_key, _, status in settled.statuses]
+    rows = [(status, version, edge_key_of(*pair)) for pair, status in statuses.items() if status != "absent"]
     write(conn, _JUDGED, ("new_status", "new_version", "of"), rows)
 
 
@@ -100,17 +101,16 @@ def write_persons(
     rows: Mapping[int, Row],
     batch: Gathered,
     settled: Settled,
-    more: Mapping[str, int],
     rules: Rules,
     version: int,
 ) -> set[str]:
-    """Fold the settled persons anew, add what was seen of the others and how many identifiers they gained (`more`);
+    """Fold the persons that changed anew, add to the others what was seen of them and how many identifiers they gained;
     the person ids nobody has any more."""
-    folded = persons_of(rows, settled.persons)
+    folded = persons_of(rows, {**settled.persons, **settled.born})
     written: list[tuple[Any, ...]] = [(person_id, *fold, version) for person_id, fold in folded.items()]
     upsert(conn, persons, ("person_id", *_PERSON, "version"), written, (*_PERSON, "version"))
     added = _seen_of(rows, batch.sightings, folded)
-    values = [(of, first, last, n, more.get(of, 0), version) for of, (first, last, n) in added.items()]
+    values = [(of, first, last, n, settled.grown.get(of, 0), version) for of, (first, last, n) in added.items()]
     write(conn, _ADDED, ("of", "first", "last", "events", "joined", "now"), values)
     gone = set(settled.before.values()) - folded.keys()
     write(conn, _GONE, ("of",), [(of,) for of in sorted(gone)])

@@ -1,0 +1,326 @@
+"""The graph itself: what is seen, tied, retracted and separated; who is whom."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from ariane.identity.commands import MANUAL, RULES
+from ariane.identity.graph.columns import (
+    ABSENT,
+    BLOCKED,
+    DIRTY,
+    INERT,
+    LIVE,
+    PARTED,
+    RETRACTED,
+    SHARED,
+    STATUSES,
+    Edges,
+    Nodes,
+)
+from ariane.identity.rules import Rules
+from ariane.identity.solving import Edge, person_id_of, shared_among, shared_person_id_of
+
+RULE_NUMBER = {rule: number for number, rule in enumerate(RULES)}
+MANUALLY = RULE_NUMBER[MANUAL]
+_LONE = SHARED | BLOCKED
+NAMES_KEPT = 10_000
+"""Person ids spelled out and kept, by the place they come from."""
+
+
+class Graph:
+    """Who is whom, kept as evidence comes and goes.
+
+    Between two calls of `settled` (see `ariane.identity.graph.settling`) components that evidence broke, or may have,
+    are marked and not yet solved: `person_of` is right after settling. An edge costs what its component costs.
+    """
+
+    def __init__(self, rules: Rules | None = None) -> None:
+        self.rules = rules or Rules.default()
+        self.nodes, self.edges = Nodes(), Edges()
+        self.kinds: list[str] = []
+        self.parts: dict[int, str] = {}
+        """The person of each identifier in a component of several persons."""
+        self.apart: defaultdict[int, set[int]] = defaultdict(set)
+        """Separations, by key, both ways."""
+        self.before: dict[int, tuple[str, int, int]] = {}
+        self.fresh: set[int] = set()
+        self.dirty: set[int] = set()
+        self.judged: dict[int, int] = {}
+        self.new_edges: set[int] = set()
+        self._numbers: dict[str, int] = {}
+        self._limits: list[int] = []
+        self._shared_after: list[int] = []
+        self._ids: dict[int, str] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """What the columns take in memory."""
+        return self.nodes.nbytes + self.edges.nbytes
+
+    def kind_number(self, kind: str) -> int:
+        number = self._numbers.get(kind)
+        if number is None:
+            number = self._numbers[kind] = len(self.kinds)
+            self.kinds.append(kind)
+            rule = self.rules.kinds.get(kind)
+            self._limits.append(0 if rule is None or rule.limit is None else rule.limit)
+            self._shared_after.append(0 if rule is None or rule.shared_after is None else rule.shared_after)
+        return number
+
+    def person_of(self, key: int) -> str | None:
+        """The person an identifier belongs to; None when it was never seen."""
+        place = self.nodes.place_of(key)
+        return None if place < 0 else self.person_at(place)
+
+    def person_at(self, place: int) -> str:
+        nodes = self.nodes
+        root = nodes.root[place]
+        if nodes.marks[root] & PARTED:
+            return self.parts[place]
+        oldest = nodes.oldest[root]
+        if nodes.marks[root] & _LONE and nodes.size[root] == 1:
+            return shared_person_id_of(nodes.key[oldest])
+        person = self._ids.get(oldest)
+        if person is None:
+            if len(self._ids) >= NAMES_KEPT:
+                self._ids.clear()
+            person = self._ids[oldest] = person_id_of(nodes.key[oldest])
+        return person
+
+    def members(self, key: int) -> tuple[int, ...]:
+        """The keys of the person an identifier belongs to, itself among them; none when it was never seen."""
+        place = self.nodes.place_of(key)
+        return tuple([self.nodes.key[one] for one in self.person_places(place)]) if place >= 0 else ()
+
+    def person_places(self, place: int) -> Iterator[int]:
+        nodes = self.nodes
+        if not nodes.marks[nodes.root[place]] & PARTED:
+            return nodes.component(place)
+        person = self.parts[place]
+        return (one for one in nodes.component(place) if self.parts[one] == person)
+
+    def standing(self, key: int) -> tuple[str, int, str]:
+        """An identifier's status, its component (the key of its oldest), its person."""
+        place = self.nodes.place_of(key)
+        marks = self.nodes.marks[place]
+        status = "blocked" if marks & BLOCKED else "shared" if marks & SHARED else "live"
+        return status, self.nodes.key[self.nodes.oldest[self.nodes.root[place]]], self.person_at(place)
+
+    def status_of(self, a: int, b: int, rule: str) -> str:
+        """What became of evidence: live, refused, inert, retracted; absent when there is none."""
+        edge = self._find(a, b, rule)
+        return STATUSES[self.edges.status[edge] if edge >= 0 else ABSENT]
+
+    def see(self, key: int, kind: str, first_us: int) -> bool:
+        """An identifier was seen; whether it is a new one."""
+        nodes = self.nodes
+        place = nodes.place_of(key)
+        if place < 0:
+            self.fresh.add(nodes.add(key, self.kind_number(kind), first_us))
+            return True
+        if first_us < nodes.first_us[place]:
+            root = nodes.root[place]
+            if nodes.marks[root] & (PARTED | DIRTY):
+                self._spoil(place)
+            elif (first_us, key) < nodes.age(nodes.oldest[root]) and nodes.oldest[root] != place:
+                self.remember(nodes.component(place))
+                nodes.oldest[root] = place
+            nodes.first_us[place] = first_us
+        return False
+
+    def tie(self, a: int, b: int, rule: str, first_us: int, last_us: int, *, retracted: bool = False) -> int:
+        """There is evidence that two identifiers, both seen (`a` < `b`), are one person's; its place."""
+        low, high = self.nodes.place_of(a), self.nodes.place_of(b)
+        number, edges = RULE_NUMBER[rule], self.edges
+        edge = edges.find(self.nodes, low, high, number)
+        if edge < 0:
+            status = RETRACTED if retracted else INERT
+            edge = edges.add(self.nodes, low, high, number, first_us, last_us, status)
+            self.new_edges.add(edge)
+        else:
+            earlier = first_us < edges.first_us[edge]
+            if not earlier and last_us <= edges.last_us[edge] and edges.status[edge] != ABSENT:
+                return edge
+            edges.first_us[edge] = min(first_us, edges.first_us[edge])
+            edges.last_us[edge] = max(last_us, edges.last_us[edge])
+            if edges.status[edge] != ABSENT:
+                if earlier and edges.status[edge] != RETRACTED and self.nodes.marks[self.nodes.root[low]] & PARTED:
+                    self._spoil(low)
+                return edge
+            edges.first_us[edge], edges.last_us[edge] = first_us, last_us
+            self.judge(edge, RETRACTED if retracted else INERT)
+        if edges.status[edge] != RETRACTED:
+            self._weigh(edge, low, high)
+        return edge
+
+    def retract(self, a: int, b: int, rule: str) -> None:
+        """The evidence counts no more; a merge by hand is gone altogether."""
+        edge = self._find(a, b, rule)
+        if edge < 0 or self.edges.status[edge] in (RETRACTED, ABSENT):
+            return
+        self.judge(edge, ABSENT if rule == MANUAL else RETRACTED)
+        for place in (self.edges.ends[2 * edge], self.edges.ends[2 * edge + 1]):
+            self._spoil(place)
+            if self.nodes.marks[place] & SHARED and not self._is_shared(place):
+                self._free(place)
+
+    def restore(self, a: int, b: int, rule: str) -> None:
+        """Retracted evidence counts again."""
+        edge = self._find(a, b, rule)
+        if edge >= 0 and self.edges.status[edge] == RETRACTED:
+            self.judge(edge, INERT)
+            self._weigh(edge, self.edges.ends[2 * edge], self.edges.ends[2 * edge + 1])
+
+    def separate(self, a: int, b: int, *, stands: bool = True) -> None:
+        """These two are never one person; or that is taken back."""
+        for one, other in ((a, b), (b, a)):
+            if stands:
+                self.apart[one].add(other)
+            else:
+                self.apart[one].discard(other)
+                if not self.apart[one]:
+                    del self.apart[one]
+            place = self.nodes.place_of(one)
+            if place >= 0:
+                self._spoil(place)
+
+    def judge_all(self, blocked: Iterable[int]) -> None:
+        """Judge everything anew, as after a change of the rules; these keys, and no others, name nobody."""
+        nodes = self.nodes
+        for place in range(len(nodes)):
+            self._spoil(place)
+        for place in range(len(nodes)):
+            nodes.marks[place] &= ~_LONE
+        for key in blocked:
+            nodes.marks[nodes.place_of(key)] |= BLOCKED
+        for place in range(len(nodes)):
+            if not nodes.marks[place] & BLOCKED and self._is_shared(place):
+                nodes.marks[place] |= SHARED
+        for edge in range(len(self.edges)):
+            if self.edges.status[edge] < RETRACTED and self.has_power(edge):
+                self._splice(self.edges.ends[2 * edge], self.edges.ends[2 * edge + 1])
+
+    def remember(self, places: Iterable[int]) -> None:
+        """Note where identifiers stand before that changes."""
+        nodes, before, fresh = self.nodes, self.before, self.fresh
+        for place in places:
+            if place not in before and place not in fresh:
+                oldest = nodes.oldest[nodes.root[place]]
+                before[place] = self.person_at(place), oldest, nodes.marks[place] & _LONE
+
+    def judge(self, edge: int, status: int) -> None:
+        was = self.edges.status[edge]
+        if was != status:
+            if edge not in self.new_edges:
+                self.judged.setdefault(edge, was)
+            self.edges.status[edge] = status
+
+    def has_power(self, edge: int) -> bool:
+        """Whether evidence may tie: shared identifiers tie only where a person decided so, blocked ones never."""
+        marks, ends = self.nodes.marks, self.edges.ends
+        lone = marks[ends[2 * edge]] | marks[ends[2 * edge + 1]]
+        return not lone & BLOCKED and (not lone & SHARED or self.edges.rule[edge] == MANUALLY)
+
+    def _find(self, a: int, b: int, rule: str) -> int:
+        low, high = self.nodes.place_of(a), self.nodes.place_of(b)
+        return -1 if low < 0 or high < 0 else self.edges.find(self.nodes, low, high, RULE_NUMBER[rule])
+
+    def _weigh(self, edge: int, low: int, high: int) -> None:
+        """Let evidence do what it does to the components at its ends."""
+        nodes, kind = self.nodes, self.nodes.kind
+        for place, other in ((low, high), (high, low)):
+            meets_one_more = self._limits[kind[other]] == 1 and self._shared_after[kind[place]]
+            if meets_one_more and not nodes.marks[place] & _LONE and self._is_shared(place):
+                self._spoil(place)
+                nodes.marks[place] |= SHARED
+        if not self.has_power(edge):
+            self.judge(edge, INERT)
+            return
+        self.judge(edge, LIVE)
+        one, other = nodes.root[low], nodes.root[high]
+        marks = nodes.marks[one] | nodes.marks[other] | nodes.marks[low] | nodes.marks[high]
+        if one == other:
+            if marks & (PARTED | DIRTY):
+                self._spoil(low)
+        elif marks & (PARTED | DIRTY | SHARED) or not self._fit(one, other) or self._held_apart(one, other):
+            self._splice(one, other)
+        else:
+            younger = other if nodes.age(nodes.oldest[one]) < nodes.age(nodes.oldest[other]) else one
+            if nodes.size[younger] > 1 or younger not in self.fresh:
+                self.remember(nodes.component(younger))
+            nodes.join(one, other)
+
+    def _fit(self, one: int, other: int) -> bool:
+        """Whether two components keep, together, within every limit."""
+        nodes, limits = self.nodes, self._limits
+        small, large = (one, other) if nodes.size[one] <= nodes.size[other] else (other, one)
+        if nodes.size[small] == 1 and not limits[nodes.kind[small]]:
+            return True
+        counts: dict[int, int] = {}
+        for place in nodes.component(small):
+            kind = nodes.kind[place]
+            if limits[kind]:
+                counts[kind] = counts.get(kind, 0) + 1
+        if counts:
+            for place in nodes.component(large):
+                kind = nodes.kind[place]
+                if kind in counts:
+                    counts[kind] += 1
+        return all(n <= limits[kind] for kind, n in counts.items())
+
+    def _held_apart(self, one: int, other: int) -> bool:
+        if not self.apart:
+            return False
+        nodes = self.nodes
+        small, large = (one, other) if nodes.size[one] <= nodes.size[other] else (other, one)
+        kept = {key for place in nodes.component(small) for key in self.apart.get(nodes.key[place], ())}
+        return any(nodes.root[place] == large for key in kept if (place := nodes.place_of(key)) >= 0)
+
+    def _splice(self, one: int, other: int) -> None:
+        """Two components to be solved as one."""
+        self._spoil(one)
+        self._spoil(other)
+        if self.nodes.root[one] != self.nodes.root[other]:
+            self.nodes.join(self.nodes.root[one], self.nodes.root[other])
+
+    def _spoil(self, place: int) -> None:
+        """The component of this identifier must be solved again."""
+        root = self.nodes.root[place]
+        if not self.nodes.marks[root] & DIRTY:
+            self.remember(self.nodes.component(root))
+            self.nodes.marks[root] |= DIRTY
+        self.dirty.add(place)
+
+    def _free(self, place: int) -> None:
+        """An identifier is shared no more: what it ties, it ties again."""
+        self.nodes.marks[place] &= ~SHARED
+        for edge, other in list(self.edges.of(self.nodes, place)):
+            if self.edges.status[edge] not in (RETRACTED, ABSENT) and self.has_power(edge):
+                self._splice(place, other)
+
+    def _is_shared(self, place: int) -> bool:
+        """Whether an identifier met too many unique ones for it to be one person's."""
+        nodes, edges = self.nodes, self.edges
+        shared_after = self._shared_after[nodes.kind[place]]
+        if not shared_after or nodes.degree[place] < shared_after:
+            return False
+        kind = self.kinds[nodes.kind[place]]
+        key, kinds, met = nodes.key[place], {nodes.key[place]: kind}, []
+        for edge, other in edges.of(nodes, place):
+            if (
+                self._limits[nodes.kind[other]] == 1
+                and edges.status[edge] < RETRACTED
+                and not nodes.marks[other] & BLOCKED
+            ):
+                kinds[nodes.key[other]] = self.kinds[nodes.kind[other]]
+                met.append(self.evidence(edge))
+        return len(kinds) > shared_after and key in shared_among(kinds, met, self.rules)
+
+    def evidence(self, edge: int) -> Edge:
+        """Evidence as solving sees it."""
+        ends, key = self.edges.ends, self.nodes.key
+        return Edge(
+            key[ends[2 * edge]], key[ends[2 * edge + 1]], RULES[self.edges.rule[edge]], self.edges.first_us[edge]
+        )
