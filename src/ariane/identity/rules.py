@@ -14,15 +14,19 @@ import msgspec
 from ariane.errors import InputError
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
+MOST_DAYS = 36_500
 
 
 class KindRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What holds for one kind of identifier: its strength, how many a person may have, when it counts as shared."""
+    """What holds for one kind of identifier: its strength, how many a person may have (first seen within so many days,
+    or ever), after how many accounts (met within so many days, or ever) it counts as shared."""
 
     priority: int
     limit: int | None = None
     shared_after: int | None = None
     block: tuple[str, ...] = ()
+    within_days: int | None = None
+    shared_within_days: int | None = None
 
 
 class BlockRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,7 +102,7 @@ def read_rules(text: str, where: str, base: dict[str, Any] | None = None) -> Rul
 
     >>> base = {"kinds": {"email": {"priority": 80}}}
     >>> read_rules("[kinds.email]\\nlimit = 2", "mine.toml", base=base).kinds["email"]
-    KindRule(priority=80, limit=2, shared_after=None, block=())
+    KindRule(priority=80, limit=2, shared_after=None, block=(), within_days=None, shared_within_days=None)
     >>> read_rules("[kinds.email]\\nlimit = 'two'", "mine.toml", base=base)
     Traceback (most recent call last):
     ariane.errors.InputError: mine.toml:2: kinds.email.limit: Expected `int | null`, got `str`. ...
@@ -135,6 +139,7 @@ def _check(rules: Rules, text: str, where: str) -> None:
         if rule.limit == 1 and rule.shared_after is not None:
             what = "a kind with limit 1 tells persons apart and cannot be shared"
             raise _wrong(text, where, (*at, "shared_after"), what, allowed="no shared_after, or a limit above 1")
+        _check_windows(rule, text, where, at)
         for pattern in rule.block:
             _pattern(pattern, text, where, (*at, "block"))
     for pattern in rules.block.patterns:
@@ -145,6 +150,19 @@ def _check(rules: Rules, text: str, where: str) -> None:
     if not re.fullmatch(r"[1-9]\d{0,2}", rules.calling_code):
         what = f"{rules.calling_code!r} is not a calling code"
         raise _wrong(text, where, ("calling_code",), what, allowed='1 to 3 digits, e.g. "33"')
+
+
+def _check_windows(rule: KindRule, text: str, where: str, at: tuple[str, ...]) -> None:
+    """A stretch of days has a number to go with, and lasts a day at least."""
+    if rule.within_days is not None and (rule.limit is None or rule.limit < 2):
+        what = "there is no limit above 1 to count within days"
+        raise _wrong(text, where, (*at, "within_days"), what, allowed="with a limit of 2 or more")
+    if rule.shared_within_days is not None and rule.shared_after is None:
+        what = "there is no shared_after to count within days"
+        raise _wrong(text, where, (*at, "shared_within_days"), what, allowed="with shared_after")
+    for name, days in (("within_days", rule.within_days), ("shared_within_days", rule.shared_within_days)):
+        if days is not None and not 1 <= days <= MOST_DAYS:
+            raise _wrong(text, where, (*at, name), f"{days} is out of range", allowed=f"1 to {MOST_DAYS} days")
 
 
 def _pattern(pattern: str, text: str, where: str, at: tuple[str, ...]) -> None:
@@ -184,9 +202,7 @@ def _fails(value: Any, rest: list[str]) -> bool:
 def _wrong(text: str, where: str, at: tuple[str, ...], what: str, allowed: str = "") -> InputError:
     if not allowed:
         allowed = (
-            "priority, limit, shared_after, block"
-            if at[:1] == ("kinds",)
-            else "kinds, block, calling_code, strong_from"
+            ", ".join(KindRule.__struct_fields__) if at[:1] == ("kinds",) else "kinds, block, calling_code, strong_from"
         )
     line = _line_of(text, at)
     return InputError(
