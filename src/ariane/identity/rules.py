@@ -37,6 +37,14 @@ class BlockRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     longest: int = 200
 
 
+class CarriedRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Identity that a page's address carries: the kind each parameter names (none: ""), and after how many different
+    identifiers that links tied it to an identifier counts as passed on: its links tie nobody any more."""
+
+    parameters: dict[str, str] = {}
+    passed_on_after: int = 10
+
+
 class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     """The identity rules of a workspace. `Rules.default()` is what Ariane ships; `Rules.load` lays a file over it.
 
@@ -49,6 +57,7 @@ class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     block: BlockRule = BlockRule()
     calling_code: str = "33"
     strong_from: str = "email"
+    carried: CarriedRule = CarriedRule()
 
     @staticmethod
     def default() -> Rules:
@@ -147,6 +156,13 @@ def _check(rules: Rules, text: str, where: str) -> None:
     if rules.strong_from not in rules.kinds:
         what = f"{rules.strong_from!r} is not a kind"
         raise _wrong(text, where, ("strong_from",), what, allowed=", ".join(rules.kinds))
+    for name, kind in rules.carried.parameters.items():
+        if kind and kind not in rules.kinds:
+            allowed = ", ".join(rules.kinds) + ', or "" for none'
+            raise _wrong(text, where, ("carried", "parameters", name), f"{kind!r} is not a kind", allowed=allowed)
+    if rules.carried.passed_on_after < 1:
+        what = f"{rules.carried.passed_on_after} is out of range"
+        raise _wrong(text, where, ("carried", "passed_on_after"), what, allowed="1 or more")
     if not re.fullmatch(r"[1-9]\d{0,2}", rules.calling_code):
         what = f"{rules.calling_code!r} is not a calling code"
         raise _wrong(text, where, ("calling_code",), what, allowed='1 to 3 digits, e.g. "33"')

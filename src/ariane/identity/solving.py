@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from ariane.identity.commands import MANUAL, RULES
+from ariane.identity.commands import CARRIED, MANUAL, MET, REPLAYED, RULES, SUGGESTED
 from ariane.identity.rules import Rules
 from ariane.identity.windows import keeps_in_time, most_at_once, windowed_limits
 from ariane.model import key_of
@@ -103,17 +103,41 @@ def solve(
 
 
 def shared_among(kinds: Mapping[int, str], edges: Iterable[Edge], rules: Rules) -> frozenset[int]:
-    """The identifiers that met, directly, as many different unique identifiers of one kind as make theirs shared."""
+    """The identifiers that met, directly, as many different unique identifiers of one kind as make theirs shared.
+
+    With them, under keys of their own, those whose links were passed on (see `passed_on`): to `has_power`, a shared
+    identifier's links are shared too.
+    """
     met: defaultdict[int, set[int]] = defaultdict(set)
     listed = list(edges)
     for edge in listed:
+        if edge.rule not in MET:
+            continue
         for one, other in ((edge.a, edge.b), (edge.b, edge.a)):
             kind = kinds.get(other)
             if kind is not None and rules.is_unique(kind):
                 met[one].add(other)
     found = {key for key, others in met.items() if _is_shared(kinds, key, others, rules)}
     within = {key for key in found if rules.kinds[kinds[key]].shared_within_days is not None}
-    return frozenset(found - _spread_out(kinds, within, listed, rules) if within else found)
+    if within:
+        found -= _spread_out(kinds, within, listed, rules)
+    return frozenset(found | passed_on(listed, rules))
+
+
+def passed_on(edges: Iterable[Edge], rules: Rules) -> set[int]:
+    """The identifiers that links tied to more others than one person's links would: a newsletter put on a page, a
+    link in a chat. Each under the key of its links (`links_of`): only they lose their power."""
+    tied: defaultdict[int, set[int]] = defaultdict(set)
+    for edge in edges:
+        if edge.rule == CARRIED:
+            tied[edge.a].add(edge.b)
+            tied[edge.b].add(edge.a)
+    return {links_of(key) for key, others in tied.items() if len(others) > rules.carried.passed_on_after}
+
+
+def links_of(key: int) -> int:
+    """The key under which an identifier's links stand among what is shared."""
+    return key_of("links", str(key))
 
 
 def _is_shared(kinds: Mapping[int, str], key: int, others: set[int], rules: Rules) -> bool:
@@ -133,6 +157,8 @@ def _spread_out(kinds: Mapping[int, str], keys: Collection[int], edges: Iterable
     """
     spans: defaultdict[tuple[int, str], dict[int, tuple[int, int]]] = defaultdict(dict)
     for edge in edges:
+        if edge.rule not in MET:
+            continue
         first, last = edge.first_us, max(edge.first_us, edge.last_us)
         for one, other in ((edge.a, edge.b), (edge.b, edge.a)):
             if one in keys and rules.is_unique(kind := kinds.get(other, "")):
@@ -147,8 +173,13 @@ def _spread_out(kinds: Mapping[int, str], keys: Collection[int], edges: Iterable
 
 
 def has_power(edge: Edge, shared: Collection[int]) -> bool:
-    """Whether an edge may tie: shared identifiers tie only where a person decided so."""
-    return edge.rule == MANUAL or (edge.a not in shared and edge.b not in shared)
+    """Whether an edge may tie: shared identifiers tie only where a person decided so, and links only until they are
+    passed on. What behaviour suggests never ties."""
+    if edge.rule == MANUAL:
+        return True
+    if edge.rule == SUGGESTED or edge.a in shared or edge.b in shared:
+        return False
+    return edge.rule != CARRIED or (links_of(edge.a) not in shared and links_of(edge.b) not in shared)
 
 
 def partition(
@@ -170,6 +201,8 @@ def partition(
     apart = [(a, b) for a, b in separations if a in known and b in known and groups.of(a) == groups.of(b)]
     broken = {root for root, keys in components.items() if not _within(known, keys, rules)}
     broken |= {groups.of(a) for a, _ in apart}
+    replaying = {groups.of(edge.a) for edge in tying if edge.rule in REPLAYED}
+    broken |= {root for root in replaying if sum(rules.is_strong(known[key].kind) for key in components[root]) > 1}
     replayed: defaultdict[int, list[Edge]] = defaultdict(list)
     if broken:
         for edge in tying:
@@ -191,7 +224,8 @@ def canonical(edge: Edge) -> tuple[int, int, int, int]:
 def _replay(
     known: Mapping[int, Known], keys: list[int], edges: list[Edge], separations: list[tuple[int, int]], rules: Rules
 ) -> list[list[int]]:
-    """Kruskal over one component: a union that would break a limit or a separation is refused."""
+    """Kruskal over one component: a union that would break a limit or a separation is refused, and one by which a link
+    would join two known people."""
     groups = Groups()
     counts = {key: {known[key].kind: 1} for key in keys}
     windows = windowed_limits(rules)
@@ -209,6 +243,8 @@ def _replay(
         seen = _together(firsts.get(a), firsts.get(b))
         if not keeps(joint, rules) and not (windows and keeps_in_time(joint, seen, rules)):
             continue
+        if edge.rule in REPLAYED and _names_human(counts[a], rules) and _names_human(counts[b], rules):
+            continue  # a link never joins two known people
         root, gone = (a, b) if len(counts[a]) >= len(counts[b]) else (b, a)
         groups.join(root, gone)
         counts[root] = joint
@@ -222,6 +258,10 @@ def _replay(
     for key in keys:
         parts[groups.of(key)].append(key)
     return list(parts.values())
+
+
+def _names_human(kinds: Iterable[str], rules: Rules) -> bool:
+    return any(rules.is_strong(kind) for kind in kinds)
 
 
 _Firsts = dict[str, list[int]]

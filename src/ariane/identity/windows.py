@@ -71,3 +71,9 @@ def keeps_in_time(counts: Mapping[str, int], firsts: Mapping[str, list[int]], ru
         if kind not in windows or most_within(firsts[kind], windows[kind][1]) > rule.limit:
             return False
     return True
+
+
+@lru_cache(8)
+def shares_in_time(rules: Rules) -> bool:
+    """Whether for some kind it matters until when two identifiers were seen together, not only since when."""
+    return any(rule.shared_within_days is not None for rule in rules.kinds.values())
