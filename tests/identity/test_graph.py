@@ -10,16 +10,25 @@ from hypothesis import strategies as st
 from ariane.identity.graph import Graph, settle
 from ariane.identity.rules import Rules, _default_table, read_rules
 from ariane.identity.solving import Edge, Known, has_power, shared_among, solve
+from ariane.model import DAY
 
 KINDS = ["user_id"] * 4 + ["email"] * 4 + ["cookie"] * 6 + ["device"] * 3
 FIRSTS = [7, 3, 9, 1, 4, 4, 8, 2, 6, 6, 5, 11, 10, 12, 3, 1, 9]
 KEYS = [(n * 0x9E3779B97F4A7C15 & (1 << 63) - 1) - (1 << 62) for n in range(1, 18)]
-TIGHT = read_rules("[kinds.email]\nlimit = 2\n[kinds.device]\nlimit = 2\nshared_after = 3", "t", base=_default_table())
+TIGHT = read_rules(
+    "[carried]\npassed_on_after = 2\n[kinds.email]\nlimit = 2\n[kinds.device]\nlimit = 2\nshared_after = 3", "t",
+    base=_default_table(),
+)  # fmt: skip
+IN_TIME = read_rules(
+    "[kinds.email]\nlimit = 2\nwithin_days = 2\n[kinds.cookie]\nshared_after = 2\nshared_within_days = 3", "t",
+    base=_default_table(),
+)  # fmt: skip
+EVIDENCE = ["login", "observed", "weak", "manual", "carried", "carried", "suggested"]
 
 pairs = st.tuples(st.integers(0, 16), st.integers(0, 16)).filter(lambda pair: KEYS[pair[0]] < KEYS[pair[1]])
-seen = st.tuples(st.just("tie"), pairs, st.sampled_from(["login", "observed", "weak", "manual"]), st.integers(1, 30))
-taken = st.tuples(st.just("retract"), pairs, st.sampled_from(["login", "observed", "weak", "manual"]), st.just(0))
-given_back = st.tuples(st.just("restore"), pairs, st.sampled_from(["login", "observed", "weak"]), st.just(0))
+seen = st.tuples(st.just("tie"), pairs, st.sampled_from(EVIDENCE), st.integers(1, 30))
+taken = st.tuples(st.just("retract"), pairs, st.sampled_from(EVIDENCE), st.just(0))
+given_back = st.tuples(st.just("restore"), pairs, st.sampled_from(["login", "weak", "carried"]), st.just(0))
 parted = st.tuples(st.sampled_from(["separate", "lift"]), pairs, st.just(""), st.just(0))
 history = st.lists(st.one_of(seen, seen, seen, taken, given_back, parted), max_size=40)
 
@@ -29,8 +38,8 @@ def play(graph: Graph, done: list[Any]) -> None:
         low, high = KEYS[a], KEYS[b]
         if what == "tie":
             for one in (a, b):
-                graph.see(KEYS[one], KINDS[one], FIRSTS[one] + at % 4)
-            graph.tie(low, high, rule, at, at)
+                graph.see(KEYS[one], KINDS[one], (FIRSTS[one] + at % 4) * DAY)
+            graph.tie(low, high, rule, at * DAY, (at + at % 3) * DAY)
         elif what == "retract":
             graph.retract(low, high, rule)
         elif what == "restore":
@@ -66,9 +75,8 @@ def asked_of_all(graph: Graph, rules: Rules) -> tuple[dict[int, tuple[str, int, 
 
 
 @settings(max_examples=150, deadline=None)
-@given(history, st.booleans(), st.lists(st.integers(1, 5), max_size=40))
-def test_whatever_happens_the_graph_stands_as_all_its_evidence_says(done, tight, pauses) -> None:
-    rules = TIGHT if tight else Rules.default()
+@given(history, st.sampled_from([Rules.default(), TIGHT, IN_TIME]), st.lists(st.integers(1, 5), max_size=40))
+def test_whatever_happens_the_graph_stands_as_all_its_evidence_says(done, rules, pauses) -> None:
     graph = Graph(rules)
     at = 0
     people: dict[int, str] = {}

@@ -237,3 +237,70 @@ def test_tighter_rules_are_applied_to_the_whole_history():
     with t.state.begin() as conn:
         resolve_all(conn, Rules.default())
     assert t.together("cookie:a", "cookie:b", "user_id:guest-account")
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "country", "expected"),
+    [
+        ("phone", "(415) 555-2671", "US", "+14155552671"), ("phone", "(415) 555-2671", "FR", None),
+        ("phone", "0033612345678", "DE", "+33612345678"), ("phone", "030 123456", "DE", "+4930123456"),
+        ("phone", "tél. 06.12.34.56.78", "FR", "+33612345678"), ("phone", "0612345678 (maison)", "FR", "+33612345678"),
+        ("phone", "01 40 00 00 01 poste 12", "FR", "+33140000001;ext=12"), ("phone", "1-800-FLOWERS", "US", None),
+        ("phone", "06123456789", "FR", None), ("phone", "011 15 2345 6789", "AR", "+5491123456789"),
+        ("phone", "٠٦١٢٣٤٥٦٧٨", "FR", "+33612345678"), ("caller_number", "call me", "FR", None),
+        ("email", "mailto:ana@x.org?subject=Hi", "FR", "ana@x.org"),
+        ("email", "<Ana@Élan.fr>", "FR", "ana@xn--lan-9la.fr"), ("phone", "030 123456", "FR", None),
+        ("email", "и@почта.рф", "FR", "и@xn--80a1acny.xn--p1ai"),
+        ("card_token", "tok_Ab 12", "FR", "tok_Ab12"), ("card_token", "**** **** **** 1234", "FR", None),
+        ("card_token", "497010XXXXXX1234", "FR", None), ("card_token", "1234", "FR", None),
+    ],
+)  # fmt: skip
+def test_numbers_addresses_and_cards_as_they_are_written(kind, raw, country, expected):
+    assert normalise(kind, raw, country) == expected
+    if expected is not None:
+        assert normalise(kind, expected, country) == expected, "what is normalised stays"
+
+
+def test_tags_are_dropped_only_where_the_rules_say_so():
+    rules = read_rules("[kinds.email]\ndrop_tags = ['x.org']", "t", base=DEFAULT)
+    found = identity.identify(event(1, email="ana+a@x.org", context={"traits": {"email": "ana+b@y.org"}}), rules)
+    assert {str(one) for one in found} == {"email:ana@x.org", "email:ana+b@y.org"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("email", "info@boutique.fr"), ("email", "Test3@gmail.com"), ("email", "ana@yopmail.com"),
+        ("email", "caisse-2@x.fr"), ("user_id", "admin"), ("user_id", "test_12"), ("user_id", "kiosk-3"),
+        ("phone", "06 00 00 00 00"), ("loyalty_card", "99999999"), ("device", "9774d56d682e549c"),
+        ("device", "caisse-12"), ("device", "emulator-5554"),
+    ],
+)  # fmt: skip
+def test_everybodys_and_nobodys_values_are_blocked(kind, value):
+    assert identity.identify(event(1, **{kind: value})) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("email", "information@x.fr"), ("email", "ana.test@x.fr"), ("user_id", "test-pilot"), ("user_id", "admiral")],
+)  # fmt: skip
+def test_what_only_looks_like_them_is_not(kind, value):
+    assert identity.identify(event(1, **{kind: value})) == (ident(f"{kind}:{value}"),)
+
+
+def test_numbers_without_a_country_are_the_workspaces(tmp_path):
+    number, italian = event(1, phone="030 123456"), "+39030123456"
+    for settings, rules, expected in [
+        ('default_country = "DE"', "", "+4930123456"), ('default_country = "DE"', "calling_code = '39'", italian),
+        ('default_country = "de"', "country = 'AT'", "+4330123456"), ("", "", None),
+    ]:  # fmt: skip
+        folder = tmp_path / f"{abs(hash((settings, rules)))}"
+        folder.mkdir()
+        (folder / "ariane.toml").write_text(settings)
+        if rules:
+            (folder / "identity.toml").write_text(rules)
+        found = identity.identify(number, identity.rules_of(folder))
+        assert [one.value for one in found] == ([expected] if expected else [])
+    (tmp_path / "ariane.toml").write_text('default_country = "ZZ"')
+    with pytest.raises(InputError, match="default_country"):
+        identity.rules_of(tmp_path)

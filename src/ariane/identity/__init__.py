@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from ariane.identity.explaining import explain
     from ariane.identity.exporting import tables
     from ariane.identity.identifying import identify, subject_key
+    from ariane.identity.inforce import rules_of
     from ariane.identity.reading import find, people, person
-    from ariane.identity.rules import Rules, rules_of
+    from ariane.identity.rules import Rules
 
 __all__ = [
     "Rules",
@@ -62,7 +63,7 @@ __getattr__ = face(
         "identify": "identifying",
         "people": "reading",
         "person": "reading",
-        "rules_of": "rules",
+        "rules_of": "inforce",
         "subject_key": "identifying",
         "tables": "exporting",
     },

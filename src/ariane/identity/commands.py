@@ -16,9 +16,16 @@ from ariane.model import Event, Identifier
 INTERNAL_SOURCE = "_ariane"
 
 MANUAL, LOGIN, OBSERVED, WEAK = "manual", "login", "observed", "weak"
-RULES = (MANUAL, LOGIN, OBSERVED, WEAK)
+LINKED, CARRIED, SUGGESTED = "linked", "carried", "suggested"
+RULES = (MANUAL, LOGIN, OBSERVED, WEAK, LINKED, CARRIED, SUGGESTED)
 """Evidence, most trusted first: a person's decision; an identify or alias call; seen together with an identifier that
-names a human; machines seen together."""
+names a human; machines seen together; records that say much the same; named by the address of a page; behaviour alike,
+which ties nobody. New ones go to the end: the keys of edges hold the place."""
+MET = frozenset({MANUAL, LOGIN, OBSERVED, WEAK})
+"""The rules under which two identifiers truly met. What is only inferred, or said by a link that anybody can send, must
+not make an identifier shared."""
+REPLAYED = frozenset({CARRIED})
+"""Evidence that may be refused where no limit is broken: a component with some of it may be several persons."""
 SEPARATION = "separation"
 
 

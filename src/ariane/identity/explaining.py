@@ -14,7 +14,7 @@ from ariane import consent
 from ariane.consent import Permit
 from ariane.errors import InputError, NotFound
 from ariane.identity.bulk import fetch
-from ariane.identity.commands import LOGIN, MANUAL, OBSERVED, RULES, SEPARATION, WEAK
+from ariane.identity.commands import CARRIED, LINKED, LOGIN, MANUAL, OBSERVED, RULES, SEPARATION, SUGGESTED, WEAK
 from ariane.identity.reading import Tie, ties
 from ariane.identity.rows import Row, load_rows
 from ariane.identity.rules import Rules
@@ -28,7 +28,7 @@ class Explanation(msgspec.Struct, Tabular, frozen=True, dict=True):
     """Why `a` and `b` are one person (`path`: the evidence that leads from one to the other), or are not (`because`).
 
     `because` is one of: "" (they are), shared_a, shared_b, separated, limit (evidence was refused because one person
-    would have too many of a kind), no_evidence.
+    would have too many of a kind), link (a link never joins two known people), no_evidence.
     """
 
     a: Identifier
@@ -123,7 +123,12 @@ def _because(conn: sa.Connection, one: Row, other: Row) -> str:
     apart = (r.a_key == low) & (r.b_key == high) & (r.rule == SEPARATION) & r.stands
     if conn.execute(sa.select(r.rule).where(apart)).first():
         return "separated"
-    return "limit" if one.component == other.component else "no_evidence"
+    if one.component != other.component:
+        return "no_evidence"
+    rows: dict[int, Row] = {}
+    load_rows(conn, identifiers.c.component, [one.component], rows)
+    refused = {tie.rule for tie in ties(conn, rows) if tie.status == "refused"}
+    return "link" if refused == {CARRIED} else "limit"
 
 
 def what_would_leave(
@@ -139,7 +144,7 @@ def what_would_leave(
     load_rows(conn, identifiers.c.component, {one.component, other.component}, rows)
     pair = {a.key, b.key}
     kept = [
-        Edge(tie.a.key, tie.b.key, tie.rule, tie.first_us)
+        Edge(tie.a.key, tie.b.key, tie.rule, tie.first_us, tie.last_us)
         for tie in ties(conn, rows)
         if tie.status != "retracted" and not ({tie.a.key, tie.b.key} == pair and rule in ("", tie.rule))
     ]
@@ -190,11 +195,13 @@ _KINDS = {
 _RULES = {
     "en": {
         MANUAL: "joined by hand", LOGIN: "signed in together", OBSERVED: "named together by an event",
-        WEAK: "seen together",
+        WEAK: "seen together", LINKED: "records much alike", CARRIED: "named by a link that was followed",
+        SUGGESTED: "behave alike",
     },
     "fr": {
         MANUAL: "réunis à la main", LOGIN: "connectés ensemble", OBSERVED: "nommés ensemble par un événement",
-        WEAK: "vus ensemble",
+        WEAK: "vus ensemble", LINKED: "fiches très semblables", CARRIED: "nommés par un lien qui a été suivi",
+        SUGGESTED: "comportements semblables",
     },
 }  # fmt: skip
 
@@ -205,6 +212,7 @@ _BECAUSE = {
         "separated": "{a} and {b} were separated by hand.",
         "limit": "One person would have had more identifiers of one kind than the rules allow, so the weakest evidence "
         "was refused.",
+        "link": "Only a link that was followed ties them, and a link never joins two known people.",
         "no_evidence": "Nothing ties {a} to {b}.",
     },
     "fr": {
@@ -213,6 +221,7 @@ _BECAUSE = {
         "separated": "{a} et {b} ont été séparés à la main.",
         "limit": "Une même personne aurait eu plus d’identifiants d’un type que les règles ne le permettent : l’indice "
         "le plus faible a été refusé.",
+        "link": "Seul un lien qui a été suivi les relie, et un lien ne réunit jamais deux personnes connues.",
         "no_evidence": "Rien ne relie {a} à {b}.",
     },
 }  # fmt: skip

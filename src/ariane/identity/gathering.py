@@ -8,7 +8,18 @@ from struct import pack
 
 import msgspec
 
-from ariane.identity.commands import COMMANDS, INTERNAL_SOURCE, LOGIN, OBSERVED, RULES, WEAK, Ruling, rulings_of
+from ariane.identity.addressing import addressed
+from ariane.identity.commands import (
+    CARRIED,
+    COMMANDS,
+    INTERNAL_SOURCE,
+    LOGIN,
+    OBSERVED,
+    RULES,
+    WEAK,
+    Ruling,
+    rulings_of,
+)
 from ariane.identity.identifying import Carried, Named, carried_by, named_of, trait_kinds
 from ariane.identity.rules import Rules
 from ariane.model import Event, Identifier
@@ -68,9 +79,11 @@ class Gathered(msgspec.Struct):
 
 
 class _Cast(msgspec.Struct, gc=False):
-    """The events that carry the same identifiers in the same way: of most persons a batch has a few such."""
+    """The events that carry the same identifiers in the same way: of most persons a batch has a few such. `linked`:
+    those that only the page's address names, which are nobody's events."""
 
     named: list[Named]
+    linked: list[Named]
     subject: tuple[int, bool] | None
     first_us: int
     last_us: int
@@ -84,7 +97,7 @@ def gather(events: Iterable[Event], rules: Rules) -> Gathered:
     """Add up what these events say. Bots are nobody; an event without identifiers has no subject here."""
     batch = Gathered({}, {}, [], [], 0)
     kinds, say = trait_kinds(rules), batch.subjects.append
-    casts: dict[tuple[bool, Carried], _Cast] = {}
+    casts: dict[tuple[bool, Carried, Carried], _Cast] = {}
     for event in events:
         at = event.occurred_us
         if event.received_us > batch.until_us:
@@ -96,12 +109,13 @@ def gather(events: Iterable[Event], rules: Rules) -> Gathered:
         if event.is_bot:
             say(None)
             continue
-        carried = event.type in _LOGINS, carried_by(event, kinds, rules)
+        carried = event.type in _LOGINS, carried_by(event, kinds, rules), addressed(event, rules)
         cast = casts.get(carried)
         if cast is None:
             named = named_of(carried[1], rules)
             subject = (named[0].key, named[0].strong) if named else None
-            cast = casts[carried] = _Cast(named, subject, at, at, event.event_id, event.source, 0, {})
+            linked = [one for one in named_of(carried[2], rules) if one not in named] if carried[2] else []
+            cast = casts[carried] = _Cast(named, linked, subject, at, at, event.event_id, event.source, 0, {})
         say(cast.subject)
         cast.n_events += 1
         cast.channels[event.channel] = cast.channels.get(event.channel, 0) + 1
@@ -109,17 +123,20 @@ def gather(events: Iterable[Event], rules: Rules) -> Gathered:
             cast.last_us = at
         elif at < cast.first_us or (at == cast.first_us and event.event_id < cast.event_id):
             cast.first_us, cast.event_id, cast.source = at, event.event_id, event.source
-    for (is_login, _), cast in casts.items():
+    for (is_login, _, _), cast in casts.items():
         if cast.subject is not None:
             _sight(batch.sightings, cast)
             if len(cast.named) > 1:
-                _tie(batch.evidence, cast, (LOGIN if is_login else OBSERVED) if cast.subject[1] else WEAK)
+                rule = (LOGIN if is_login else OBSERVED) if cast.subject[1] else WEAK
+                _tie(batch.evidence, cast, cast.named[1:], rule)
+            if cast.linked:
+                _tie(batch.evidence, cast, cast.linked, CARRIED)
     return batch
 
 
 def _sight(sightings: dict[int, Sighting], cast: _Cast) -> None:
     first_us, last_us = cast.first_us, cast.last_us
-    for each in cast.named:
+    for each in cast.named + cast.linked:
         sighting = sightings.get(each.key)
         if sighting is None:
             sightings[each.key] = Sighting(each.identifier, first_us, last_us, 0, {})
@@ -134,9 +151,9 @@ def _sight(sightings: dict[int, Sighting], cast: _Cast) -> None:
         sighting.channels[channel] = sighting.channels.get(channel, 0) + n
 
 
-def _tie(evidence: dict[Pair, Evidence], cast: _Cast, rule: str) -> None:
+def _tie(evidence: dict[Pair, Evidence], cast: _Cast, others: list[Named], rule: str) -> None:
     subject = cast.named[0].key
-    for other in cast.named[1:]:
+    for other in others:
         a, b = (subject, other.key) if subject < other.key else (other.key, subject)
         new = Evidence(a, b, rule, cast.first_us, cast.last_us, cast.n_events, cast.source, cast.event_id)
         known = evidence.get((a, b, rule))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ariane.identity.commands import COMMANDS, INTERNAL_SOURCE
+from ariane.identity.normalising import normalise as normalise  # known by this address too
 from ariane.identity.rules import Rules
 from ariane.model import Event, Identifier, key_of
 
-_EMAIL = re.compile(r"[^@\s\"(),:;<>\[\]\\]{1,64}@[^@\s.]+(\.[^@\s.]+)*\.[^@\s.\d]{2,}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FROM_FIELDS = frozenset({"user_id", "cookie", "device"})
 _RAW = (str, int)  # the very types: true and false name nobody
 
@@ -125,32 +123,14 @@ def trait_kinds(rules: Rules) -> frozenset[str]:
 @lru_cache(1 << 17)
 def recognise(rules: Rules, kind: str, raw: str | int) -> Named | None:
     """The identifier a raw value names, or None when it names nobody."""
-    value = normalise(kind, str(raw), rules.calling_code)
-    if value is None or kind not in rules.kinds or is_blocked(rules, kind, value):
+    rule = rules.kinds.get(kind)
+    if rule is None:
+        return None
+    value = normalise(kind, str(raw), rules.country, rule.drop_tags)
+    if value is None or is_blocked(rules, kind, value):
         return None
     identifier = Identifier(kind, value)
-    return Named((-rules.kinds[kind].priority, kind, value), identifier.key, identifier, rules.is_strong(kind))
-
-
-def normalise(kind: str, raw: str, calling_code: str = "33") -> str | None:
-    """One spelling for each value of a kind; None when it cannot be one.
-
-    >>> normalise("email", " Ana@Example.ORG "), normalise("email", "not an address")
-    ('ana@example.org', None)
-    >>> normalise("phone", "06 12 34 56 78"), normalise("phone", "0033612345678"), normalise("phone", "12")
-    ('+33612345678', '+33612345678', None)
-    """
-    value = raw
-    if not (raw.isascii() and raw.replace("-", "").isalnum()):  # as cookies and devices are, who are the most
-        value = raw.strip().strip("\"'`").strip()
-        try:
-            value.encode()
-        except UnicodeEncodeError:  # half a character: no store can keep it
-            return None
-        if not value or _CONTROL.search(value):
-            return None
-    normaliser = _NORMALISERS.get(kind)
-    return value if normaliser is None else normaliser(value, calling_code)
+    return Named((-rule.priority, kind, value), identifier.key, identifier, rules.is_strong(kind))
 
 
 def is_blocked(rules: Rules, kind: str, value: str) -> bool:
@@ -170,44 +150,3 @@ def _blocks(rules: Rules) -> tuple[int, frozenset[str], re.Pattern[str] | None, 
     by_kind = {kind: pattern for kind, rule in rules.kinds.items() if (pattern := joined(rule.block)) is not None}
     values = frozenset(value.lower() for value in rules.block.values)
     return rules.block.longest, values, joined(rules.block.patterns), by_kind
-
-
-def _email(value: str, _: str) -> str | None:
-    value = value.removeprefix("mailto:").lower()
-    return value if _EMAIL.fullmatch(value) else None
-
-
-def _phone(value: str, calling_code: str) -> str | None:
-    """E.164: a plus, the country's calling code, the number; 8 to 15 digits in all."""
-    digits = re.sub(r"\D", "", value.replace("(0)", ""))
-    if value.startswith("+"):
-        number = digits
-    elif digits.startswith("00"):
-        number = digits[2:]
-    elif digits.startswith(calling_code) and len(digits) >= 11:
-        number = digits
-    else:
-        number = calling_code + digits.removeprefix("0")
-    return f"+{number}" if 8 <= len(number) <= 15 and not number.startswith("0") and len(set(digits)) > 1 else None
-
-
-def _card(value: str, _: str) -> str | None:
-    return re.sub(r"[\s-]", "", value).upper() or None
-
-
-def _handle(value: str, _: str) -> str | None:
-    return value.lower().lstrip("@") or None
-
-
-def _wallet(value: str, _: str) -> str | None:
-    return value.lower() if value[:2].lower() == "0x" else value
-
-
-_NORMALISERS: dict[str, Callable[[str, str], str | None]] = {
-    "email": _email,
-    "phone": _phone,
-    "caller_number": _phone,
-    "loyalty_card": _card,
-    "social_handle": _handle,
-    "wallet": _wallet,
-}

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from ariane.identity.absorbing import Changes
 from ariane.identity.gathering import Gathered
-from ariane.identity.graph import load, settle
+from ariane.identity.graph import judge_all, load, settle
 from ariane.identity.identifying import is_blocked
 from ariane.identity.recalling import Recall
 from ariane.identity.rows import Row, load_rows
@@ -24,8 +24,9 @@ def resolve_all(conn: sa.Connection, rules: Rules | None = None) -> Changes:
     version, *marks = Recall().open(conn, to_change=True)
     graph = load(conn, rules)
     i = identifiers.c
-    graph.judge_all(
-        key for key, kind, value in conn.execute(sa.select(i.key, i.kind, i.value)) if is_blocked(rules, kind, value)
+    judge_all(
+        graph,
+        [key for key, kind, value in conn.execute(sa.select(i.key, i.kind, i.value)) if is_blocked(rules, kind, value)],
     )
     settled = settle(graph)
     rows: dict[int, Row] = {}

@@ -12,17 +12,24 @@ from typing import Any
 import msgspec
 
 from ariane.errors import InputError
+from ariane.identity.normalising import country_of, is_country
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
+MOST_DAYS = 36_500
+SHIPPED_COUNTRY = "FR"
 
 
 class KindRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What holds for one kind of identifier: its strength, how many a person may have, when it counts as shared."""
+    """What holds for one kind of identifier: its strength, how many a person may have (first seen within so many days,
+    or ever), after how many accounts (met within so many days, or ever) it counts as shared."""
 
     priority: int
     limit: int | None = None
     shared_after: int | None = None
     block: tuple[str, ...] = ()
+    within_days: int | None = None
+    shared_within_days: int | None = None
+    drop_tags: tuple[str, ...] = ()
 
 
 class BlockRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,6 +38,14 @@ class BlockRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     values: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     longest: int = 200
+
+
+class CarriedRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Identity that a page's address carries: the kind each parameter names (none: ""), and after how many different
+    identifiers that links tied it to an identifier counts as passed on: its links tie nobody any more."""
+
+    parameters: dict[str, str] = {}
+    passed_on_after: int = 10
 
 
 class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
@@ -43,16 +58,20 @@ class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
 
     kinds: dict[str, KindRule]
     block: BlockRule = BlockRule()
-    calling_code: str = "33"
+    country: str = "FR"
+    calling_code: str = ""
     strong_from: str = "email"
+    carried: CarriedRule = CarriedRule()
 
     @staticmethod
     def default() -> Rules:
         return _default()
 
     @staticmethod
-    def load(path: Path | str) -> Rules:
+    def load(path: Path | str | None, default_country: str = "") -> Rules:
         """The default rules with this file's laid over. InputError, with the line, when the file cannot be used."""
+        if path is None:
+            return read_rules("", "", _default_table(), default_country)
         path = Path(path)
         try:
             text = path.read_text("utf-8")
@@ -60,7 +79,12 @@ class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
             raise InputError(
                 f"The identity rules cannot be read ({error}).", where=str(path), next_step="Check the file."
             ) from error
-        return read_rules(text, path.name, base=_default_table())
+        return read_rules(text, path.name, _default_table(), default_country)
+
+    @staticmethod
+    def whole(text: str, where: str) -> Rules:
+        """Rules from a text that says all of them, over nothing."""
+        return read_rules(text, where)
 
     def is_strong(self, kind: str) -> bool:
         """Whether this kind names a human rather than a machine."""
@@ -78,27 +102,13 @@ class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
         return rule.priority if rule is not None else 0
 
 
-def rules_of(workspace: Path) -> Rules:
-    """The rules of a workspace: its identity.toml over the default ones, read again whenever the file changes."""
-    file = workspace / "identity.toml"
-    try:
-        stamp = file.stat().st_mtime_ns
-    except OSError:
-        return _default()
-    return _loaded(file, stamp)
-
-
-@lru_cache(16)
-def _loaded(file: Path, _stamp: int) -> Rules:
-    return Rules.load(file)
-
-
-def read_rules(text: str, where: str, base: dict[str, Any] | None = None) -> Rules:
-    """Rules from TOML text, laid over `base`.
+def read_rules(text: str, where: str, base: dict[str, Any] | None = None, default_country: str = "") -> Rules:
+    """Rules from TOML text, laid over `base`. `default_country` holds where the text names no country of its own.
 
     >>> base = {"kinds": {"email": {"priority": 80}}}
     >>> read_rules("[kinds.email]\\nlimit = 2", "mine.toml", base=base).kinds["email"]
-    KindRule(priority=80, limit=2, shared_after=None, block=())
+    KindRule(priority=80, limit=2, shared_after=None, block=(), within_days=None, shared_within_days=None,
+            drop_tags=())
     >>> read_rules("[kinds.email]\\nlimit = 'two'", "mine.toml", base=base)
     Traceback (most recent call last):
     ariane.errors.InputError: mine.toml:2: kinds.email.limit: Expected `int | null`, got `str`. ...
@@ -115,7 +125,21 @@ def read_rules(text: str, where: str, base: dict[str, Any] | None = None) -> Rul
     except msgspec.ValidationError as error:
         raise _wrong(text, where, *_located(str(error), table)) from error
     _check(rules, text, where)
-    return rules
+    return _placed(rules, table, default_country)
+
+
+def _placed(rules: Rules, table: dict[str, Any], default_country: str) -> Rules:
+    """The rules with the country of numbers written without one, whichever way it was given."""
+    country = rules.country
+    if "country" not in table and "calling_code" in table:
+        country = country_of(rules.calling_code)
+    elif "country" not in table and default_country:
+        country = default_country.upper()
+        if country != SHIPPED_COUNTRY and not is_country(country):
+            what = f"'{default_country}' is not a country, so numbers written without one cannot be read."
+            allowed = 'two letters (ISO 3166), e.g. "FR"'
+            raise InputError(what, where="ariane.toml: default_country", allowed=allowed)
+    return msgspec.structs.replace(rules, country=country, calling_code="")
 
 
 def _check(rules: Rules, text: str, where: str) -> None:
@@ -135,6 +159,7 @@ def _check(rules: Rules, text: str, where: str) -> None:
         if rule.limit == 1 and rule.shared_after is not None:
             what = "a kind with limit 1 tells persons apart and cannot be shared"
             raise _wrong(text, where, (*at, "shared_after"), what, allowed="no shared_after, or a limit above 1")
+        _check_windows(rule, text, where, at)
         for pattern in rule.block:
             _pattern(pattern, text, where, (*at, "block"))
     for pattern in rules.block.patterns:
@@ -142,9 +167,39 @@ def _check(rules: Rules, text: str, where: str) -> None:
     if rules.strong_from not in rules.kinds:
         what = f"{rules.strong_from!r} is not a kind"
         raise _wrong(text, where, ("strong_from",), what, allowed=", ".join(rules.kinds))
-    if not re.fullmatch(r"[1-9]\d{0,2}", rules.calling_code):
+    for name, kind in rules.carried.parameters.items():
+        if kind and kind not in rules.kinds:
+            allowed = ", ".join(rules.kinds) + ', or "" for none'
+            raise _wrong(text, where, ("carried", "parameters", name), f"{kind!r} is not a kind", allowed=allowed)
+    if rules.carried.passed_on_after < 1:
+        what = f"{rules.carried.passed_on_after} is out of range"
+        raise _wrong(text, where, ("carried", "passed_on_after"), what, allowed="1 or more")
+    _check_country(rules, text, where)
+
+
+def _check_country(rules: Rules, text: str, where: str) -> None:
+    if rules.calling_code and not re.fullmatch(r"[1-9]\d{0,2}", rules.calling_code):
         what = f"{rules.calling_code!r} is not a calling code"
         raise _wrong(text, where, ("calling_code",), what, allowed='1 to 3 digits, e.g. "33"')
+    if rules.calling_code and not country_of(rules.calling_code):
+        what = f"no country has the calling code {rules.calling_code}"
+        raise _wrong(text, where, ("calling_code",), what, allowed="one a country has, or country = ...")
+    if rules.country != SHIPPED_COUNTRY and rules.country and not is_country(rules.country):
+        what = f"{rules.country!r} is not a country"
+        raise _wrong(text, where, ("country",), what, allowed='two capital letters (ISO 3166), e.g. "FR"')
+
+
+def _check_windows(rule: KindRule, text: str, where: str, at: tuple[str, ...]) -> None:
+    """A stretch of days has a number to go with, and lasts a day at least."""
+    if rule.within_days is not None and (rule.limit is None or rule.limit < 2):
+        what = "there is no limit above 1 to count within days"
+        raise _wrong(text, where, (*at, "within_days"), what, allowed="with a limit of 2 or more")
+    if rule.shared_within_days is not None and rule.shared_after is None:
+        what = "there is no shared_after to count within days"
+        raise _wrong(text, where, (*at, "shared_within_days"), what, allowed="with shared_after")
+    for name, days in (("within_days", rule.within_days), ("shared_within_days", rule.shared_within_days)):
+        if days is not None and not 1 <= days <= MOST_DAYS:
+            raise _wrong(text, where, (*at, name), f"{days} is out of range", allowed=f"1 to {MOST_DAYS} days")
 
 
 def _pattern(pattern: str, text: str, where: str, at: tuple[str, ...]) -> None:
@@ -184,9 +239,7 @@ def _fails(value: Any, rest: list[str]) -> bool:
 def _wrong(text: str, where: str, at: tuple[str, ...], what: str, allowed: str = "") -> InputError:
     if not allowed:
         allowed = (
-            "priority, limit, shared_after, block"
-            if at[:1] == ("kinds",)
-            else "kinds, block, calling_code, strong_from"
+            ", ".join(KindRule.__struct_fields__) if at[:1] == ("kinds",) else "kinds, block, calling_code, strong_from"
         )
     line = _line_of(text, at)
     return InputError(
@@ -207,6 +260,14 @@ def _line_of(text: str, at: tuple[str, ...]) -> int | None:
                 found, start = number + 1, number
                 break
     return found
+
+
+def reading_of(rules: Rules) -> bytes:
+    """What of the rules decides which identifiers an event carries and which is its subject: where this differs, events
+    must be read anew (`ariane rebuild`); all else is solved from the evidence."""
+    read = {kind: (rule.priority, rule.drop_tags, rule.block) for kind, rule in rules.kinds.items()}
+    said = (read, rules.block, rules.country, rules.strong_from, rules.carried.parameters)
+    return msgspec.json.encode(said, order="deterministic")
 
 
 def _laid_over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from typing import Protocol
 
 import msgspec
 
-from ariane.identity.commands import MANUAL, RULES
+from ariane.identity.commands import CARRIED, MANUAL, MET, REPLAYED, RULES, SUGGESTED
 from ariane.identity.rules import Rules
+from ariane.identity.windows import keeps_in_time, most_at_once, windowed_limits
 from ariane.model import key_of
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -31,12 +32,14 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Edge(msgspec.Struct, frozen=True):
-    """Live evidence that the identifiers of two keys (`a` < `b`) are one person's."""
+    """Live evidence that the identifiers of two keys (`a` < `b`) are one person's. `last_us` matters only where sharing
+    counts within days; 0: it was seen once, at `first_us`."""
 
     a: int
     b: int
     rule: str
     first_us: int
+    last_us: int = 0
 
 
 class Dated(Protocol):
@@ -100,14 +103,41 @@ def solve(
 
 
 def shared_among(kinds: Mapping[int, str], edges: Iterable[Edge], rules: Rules) -> frozenset[int]:
-    """The identifiers that met, directly, as many different unique identifiers of one kind as make theirs shared."""
+    """The identifiers that met, directly, as many different unique identifiers of one kind as make theirs shared.
+
+    With them, under keys of their own, those whose links were passed on (see `passed_on`): to `has_power`, a shared
+    identifier's links are shared too.
+    """
     met: defaultdict[int, set[int]] = defaultdict(set)
-    for edge in edges:
+    listed = list(edges)
+    for edge in listed:
+        if edge.rule not in MET:
+            continue
         for one, other in ((edge.a, edge.b), (edge.b, edge.a)):
             kind = kinds.get(other)
             if kind is not None and rules.is_unique(kind):
                 met[one].add(other)
-    return frozenset(key for key, others in met.items() if _is_shared(kinds, key, others, rules))
+    found = {key for key, others in met.items() if _is_shared(kinds, key, others, rules)}
+    within = {key for key in found if rules.kinds[kinds[key]].shared_within_days is not None}
+    if within:
+        found -= _spread_out(kinds, within, listed, rules)
+    return frozenset(found | passed_on(listed, rules))
+
+
+def passed_on(edges: Iterable[Edge], rules: Rules) -> set[int]:
+    """The identifiers that links tied to more others than one person's links would: a newsletter put on a page, a
+    link in a chat. Each under the key of its links (`links_of`): only they lose their power."""
+    tied: defaultdict[int, set[int]] = defaultdict(set)
+    for edge in edges:
+        if edge.rule == CARRIED:
+            tied[edge.a].add(edge.b)
+            tied[edge.b].add(edge.a)
+    return {links_of(key) for key, others in tied.items() if len(others) > rules.carried.passed_on_after}
+
+
+def links_of(key: int) -> int:
+    """The key under which an identifier's links stand among what is shared."""
+    return key_of("links", str(key))
 
 
 def _is_shared(kinds: Mapping[int, str], key: int, others: set[int], rules: Rules) -> bool:
@@ -120,9 +150,36 @@ def _is_shared(kinds: Mapping[int, str], key: int, others: set[int], rules: Rule
     return max(by_kind.values()) >= rule.shared_after
 
 
+def _spread_out(kinds: Mapping[int, str], keys: Collection[int], edges: Iterable[Edge], rules: Rules) -> set[int]:
+    """Those of `keys` whose rule counts within days, and that met too few within any so many days.
+
+    Two that met count as meeting from the first time to the last.
+    """
+    spans: defaultdict[tuple[int, str], dict[int, tuple[int, int]]] = defaultdict(dict)
+    for edge in edges:
+        if edge.rule not in MET:
+            continue
+        first, last = edge.first_us, max(edge.first_us, edge.last_us)
+        for one, other in ((edge.a, edge.b), (edge.b, edge.a)):
+            if one in keys and rules.is_unique(kind := kinds.get(other, "")):
+                known = spans[one, kind].get(other, (first, last))
+                spans[one, kind][other] = min(first, known[0]), max(last, known[1])
+    crowded: set[int] = set()
+    for (key, _), met in spans.items():
+        rule = rules.kinds[kinds[key]]
+        if most_at_once(met.values(), rule.shared_within_days or 0) >= (rule.shared_after or 0):
+            crowded.add(key)
+    return set(keys) - crowded
+
+
 def has_power(edge: Edge, shared: Collection[int]) -> bool:
-    """Whether an edge may tie: shared identifiers tie only where a person decided so."""
-    return edge.rule == MANUAL or (edge.a not in shared and edge.b not in shared)
+    """Whether an edge may tie: shared identifiers tie only where a person decided so, and links only until they are
+    passed on. What behaviour suggests never ties."""
+    if edge.rule == MANUAL:
+        return True
+    if edge.rule == SUGGESTED or edge.a in shared or edge.b in shared:
+        return False
+    return edge.rule != CARRIED or (links_of(edge.a) not in shared and links_of(edge.b) not in shared)
 
 
 def partition(
@@ -142,9 +199,10 @@ def partition(
     for key in known:
         components[groups.of(key)].append(key)
     apart = [(a, b) for a, b in separations if a in known and b in known and groups.of(a) == groups.of(b)]
-    broken = {
-        root for root, keys in components.items() if not within_limits([known[key].kind for key in keys], rules)
-    } | {groups.of(a) for a, _ in apart}
+    broken = {root for root, keys in components.items() if not _within(known, keys, rules)}
+    broken |= {groups.of(a) for a, _ in apart}
+    replaying = {groups.of(edge.a) for edge in tying if edge.rule in REPLAYED}
+    broken |= {root for root in replaying if sum(rules.is_strong(known[key].kind) for key in components[root]) > 1}
     replayed: defaultdict[int, list[Edge]] = defaultdict(list)
     if broken:
         for edge in tying:
@@ -166,9 +224,12 @@ def canonical(edge: Edge) -> tuple[int, int, int, int]:
 def _replay(
     known: Mapping[int, Known], keys: list[int], edges: list[Edge], separations: list[tuple[int, int]], rules: Rules
 ) -> list[list[int]]:
-    """Kruskal over one component: a union that would break a limit or a separation is refused."""
+    """Kruskal over one component: a union that would break a limit or a separation is refused, and one by which a link
+    would join two known people."""
     groups = Groups()
     counts = {key: {known[key].kind: 1} for key in keys}
+    windows = windowed_limits(rules)
+    firsts = {key: {known[key].kind: [known[key].first_us]} for key in keys if known[key].kind in windows}
     apart: defaultdict[int, set[int]] = defaultdict(set)
     for a, b in separations:
         if a in counts:
@@ -179,11 +240,16 @@ def _replay(
         if a == b or b in apart[a]:
             continue
         joint = {kind: counts[a].get(kind, 0) + counts[b].get(kind, 0) for kind in counts[a].keys() | counts[b].keys()}
-        if not keeps(joint, rules):
+        seen = _together(firsts.get(a), firsts.get(b))
+        if not keeps(joint, rules) and not (windows and keeps_in_time(joint, seen, rules)):
             continue
+        if edge.rule in REPLAYED and _names_human(counts[a], rules) and _names_human(counts[b], rules):
+            continue  # a link never joins two known people
         root, gone = (a, b) if len(counts[a]) >= len(counts[b]) else (b, a)
         groups.join(root, gone)
         counts[root] = joint
+        if seen:
+            firsts[root] = seen
         for other in apart.pop(gone, ()):
             apart[other].discard(gone)
             apart[other].add(root)
@@ -194,8 +260,38 @@ def _replay(
     return list(parts.values())
 
 
+def _names_human(kinds: Iterable[str], rules: Rules) -> bool:
+    return any(rules.is_strong(kind) for kind in kinds)
+
+
+_Firsts = dict[str, list[int]]
+"""When identifiers were first seen, by kind; only of kinds whose limit counts within days."""
+
+
+def _together(one: _Firsts | None, other: _Firsts | None) -> _Firsts:
+    if not one or not other:
+        return one or other or {}
+    return {kind: one.get(kind, []) + other.get(kind, []) for kind in one.keys() | other.keys()}
+
+
+def _within(known: Mapping[int, Known], keys: list[int], rules: Rules) -> bool:
+    """Whether one person may have all these identifiers."""
+    if within_limits([known[key].kind for key in keys], rules):
+        return True
+    windows = windowed_limits(rules)
+    if not windows:
+        return False
+    counts: defaultdict[str, int] = defaultdict(int)
+    firsts: defaultdict[str, list[int]] = defaultdict(list)
+    for key in keys:
+        counts[known[key].kind] += 1
+        firsts[known[key].kind].append(known[key].first_us)
+    return keeps_in_time(counts, firsts, rules)
+
+
 def within_limits(kinds: Collection[str], rules: Rules) -> bool:
-    """Whether one person may have identifiers of all these kinds."""
+    """Whether one person may have identifiers of all these kinds, whenever they were first seen: where a limit counts
+    within days, False only means that it must be looked at."""
     if len(kinds) < 2:
         return True
     counts: defaultdict[str, int] = defaultdict(int)
@@ -205,7 +301,7 @@ def within_limits(kinds: Collection[str], rules: Rules) -> bool:
 
 
 def keeps(counts: Mapping[str, int], rules: Rules) -> bool:
-    """Whether one person may have so many identifiers of each kind."""
+    """Whether one person may have so many identifiers of each kind, whenever they were first seen."""
     for kind, n in counts.items():
         if n > 1:
             rule = rules.kinds.get(kind)

@@ -9,13 +9,17 @@ import msgspec
 import sqlalchemy as sa
 
 from ariane.identity.bulk import upsert, write
+from ariane.identity.commands import CARRIED, LINKED, LOGIN, MANUAL, OBSERVED, SUGGESTED, WEAK
 from ariane.identity.gathering import Evidence, Gathered, Pair, Sighting, edge_key_of
 from ariane.identity.graph import Settled
 from ariane.identity.rows import Row, changes_of, persons_of
 from ariane.identity.rules import Rules
 from ariane.identity.stored import edges, identifiers, person_changes, persons
 
-PURPOSE, TRUST = "service", 1.0
+PURPOSE = "service"
+TRUST = {MANUAL: 1.0, LOGIN: 1.0, OBSERVED: 1.0, WEAK: 0.8, LINKED: 0.9, CARRIED: 0.3, SUGGESTED: 0.0}
+"""How far each rule's evidence can be trusted, for those who read it: set, not measured. What ties is decided by the
+rules' order alone."""
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _STATS = ("first_us", "last_us", "n_events", "channels")
 _MEMBERSHIP = ("status", "component", "person_id", "version")
@@ -62,8 +66,8 @@ def write_edges(conn: sa.Connection, new: Iterable[Evidence], more: Iterable[Evi
     upsert(
         conn, edges, _EDGE,
         [
-            (e.edge_key, e.a, e.b, e.rule, e.source, e.event_id, e.first_us, e.last_us, e.n_events, PURPOSE, TRUST,
-             e.status, version)
+            (e.edge_key, e.a, e.b, e.rule, e.source, e.event_id, e.first_us, e.last_us, e.n_events, PURPOSE,
+             TRUST[e.rule], e.status, version)
             for e in new
         ],
         ("source", "event_id", "first_us", "last_us", "n_events", "status", "version"),

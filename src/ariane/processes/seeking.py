@@ -1,7 +1,7 @@
 """Looking for the events that carry one of some identifiers, in the log and in the lake.
 
 Most events carry none, and their contexts and properties repeat: each different text is opened once. What looks like a
-find is looked at again the long way, so the answer is that of `identify`.
+find is looked at again the long way, so the answer is that of `identify` and `linked`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from ariane.errors import InputError
 from ariane.identity import Rules, identify
+from ariane.identity.copying import linked
 from ariane.ingest import RESERVED_SOURCE, read
 from ariane.model import Event, Identifier
 from ariane.processes.rebuilding import event_of
@@ -63,10 +64,13 @@ class Seeker:
         self._contexts: dict[bytes, bool] = {}
 
     def concerns(self, event: Event) -> bool:
-        """Whether the event carries one of the identifiers; a decision about identity, whether it names one."""
+        """Whether the event carries one of the identifiers, if only in a page's address; a decision about identity,
+        whether it names one."""
         if event.source == RESERVED_SOURCE and any(key in self._keys for key in _named(event)):
             return True
-        return any(identifier.key in self._keys for identifier in identify(event, self._rules))
+        if any(identifier.key in self._keys for identifier in identify(event, self._rules)):
+            return True
+        return any(named.key in self._keys for named in linked(event, self._rules))
 
     def in_record(self, payload: bytes) -> str | None:
         """The event's id when a log record carries one of the identifiers."""
@@ -126,7 +130,7 @@ class Seeker:
             event_id="",
             message_id="",
             source="",
-            type="track",
+            type="page",  # the only type whose properties may say an address
             name="",
             channel="",
             occurred_us=0,

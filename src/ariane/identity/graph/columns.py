@@ -14,9 +14,10 @@ LIVE, REFUSED, INERT, RETRACTED, ABSENT = range(5)
 STATUSES = ("live", "refused", "inert", "retracted", "absent")
 """What became of evidence. `absent` is never stored: a merge by hand that was taken back."""
 
-SHARED, BLOCKED, PARTED, DIRTY = 1, 2, 4, 8
-"""Marks. SHARED and BLOCKED are of an identifier. PARTED and DIRTY are of a component and stand at its root: its
-persons must be looked up one by one; it must be solved again."""
+SHARED, BLOCKED, PASSED, PARTED, DIRTY = 1, 2, 4, 8, 16
+"""Marks. The first three are of an identifier: it ties nobody, it names nobody, its links were passed on. PARTED and
+DIRTY are of a component and stand at its root: its persons must be looked up one by one; it must be solved again."""
+OWN = SHARED | BLOCKED | PASSED
 
 
 class Nodes:
@@ -129,7 +130,7 @@ class Nodes:
         if self.age(self.oldest[lose]) < self.age(self.oldest[keep]):
             self.oldest[keep] = self.oldest[lose]
         self.marks[keep] |= self.marks[lose] & (PARTED | DIRTY)
-        self.marks[lose] &= SHARED | BLOCKED
+        self.marks[lose] &= OWN
         return keep
 
     def regroup(self, places: list[int], oldest: int) -> int:
@@ -137,7 +138,7 @@ class Nodes:
         keep = places[0]
         for at, place in enumerate(places):
             self.root[place], self.after[place] = keep, places[at - 1]
-            self.marks[place] &= SHARED | BLOCKED
+            self.marks[place] &= OWN
         self.size[keep], self.oldest[keep] = len(places), oldest
         return keep
 

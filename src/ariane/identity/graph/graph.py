@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from ariane.identity.commands import MANUAL, RULES
+from ariane.identity.commands import CARRIED, MANUAL, REPLAYED, RULES, SUGGESTED
+from ariane.identity.graph import guards
 from ariane.identity.graph.columns import (
     ABSENT,
     BLOCKED,
     DIRTY,
     INERT,
     LIVE,
+    OWN,
     PARTED,
+    PASSED,
     RETRACTED,
     SHARED,
     STATUSES,
@@ -20,10 +23,12 @@ from ariane.identity.graph.columns import (
     Nodes,
 )
 from ariane.identity.rules import Rules
-from ariane.identity.solving import Edge, person_id_of, shared_among, shared_person_id_of
+from ariane.identity.solving import Edge, person_id_of, shared_person_id_of
+from ariane.identity.windows import windowed_limits
 
 RULE_NUMBER = {rule: number for number, rule in enumerate(RULES)}
-MANUALLY = RULE_NUMBER[MANUAL]
+MANUALLY, CARRIES, SUGGESTS = RULE_NUMBER[MANUAL], RULE_NUMBER[CARRIED], RULE_NUMBER[SUGGESTED]
+REPLAYS = frozenset(RULE_NUMBER[rule] for rule in REPLAYED)
 _LONE = SHARED | BLOCKED
 NAMES_KEPT = 10_000
 """Person ids spelled out and kept, by the place they come from."""
@@ -49,15 +54,13 @@ class Graph:
         self.dirty: set[int] = set()
         self.judged: dict[int, int] = {}
         self.new_edges: set[int] = set()
+        self.limits: list[int] = []
+        self.shared_after: list[int] = []
+        """The limit of each kind, by its number, and after how many it is shared; 0: none, never."""
+        self.watched = any(rule.shared_within_days is not None for rule in self.rules.kinds.values())
+        """Whether evidence seen again may make an identifier shared."""
         self._numbers: dict[str, int] = {}
-        self._limits: list[int] = []
-        self._shared_after: list[int] = []
         self._ids: dict[int, str] = {}
-
-    @property
-    def nbytes(self) -> int:
-        """What the columns take in memory."""
-        return self.nodes.nbytes + self.edges.nbytes
 
     def kind_number(self, kind: str) -> int:
         number = self._numbers.get(kind)
@@ -65,8 +68,8 @@ class Graph:
             number = self._numbers[kind] = len(self.kinds)
             self.kinds.append(kind)
             rule = self.rules.kinds.get(kind)
-            self._limits.append(0 if rule is None or rule.limit is None else rule.limit)
-            self._shared_after.append(0 if rule is None or rule.shared_after is None else rule.shared_after)
+            self.limits.append(0 if rule is None or rule.limit is None else rule.limit)
+            self.shared_after.append(0 if rule is None or rule.shared_after is None else rule.shared_after)
         return number
 
     def person_of(self, key: int) -> str | None:
@@ -110,8 +113,7 @@ class Graph:
 
     def status_of(self, a: int, b: int, rule: str) -> str:
         """What became of evidence: live, refused, inert, retracted; absent when there is none."""
-        edge = self._find(a, b, rule)
-        return STATUSES[self.edges.status[edge] if edge >= 0 else ABSENT]
+        return STATUSES[self.edges.status[edge] if (edge := self._find(a, b, rule)) >= 0 else ABSENT]
 
     def see(self, key: int, kind: str, first_us: int) -> bool:
         """An identifier was seen; whether it is a new one."""
@@ -122,8 +124,8 @@ class Graph:
             return True
         if first_us < nodes.first_us[place]:
             root = nodes.root[place]
-            if nodes.marks[root] & (PARTED | DIRTY):
-                self._spoil(place)
+            if nodes.marks[root] & (PARTED | DIRTY) or self.kinds[nodes.kind[place]] in windowed_limits(self.rules):
+                self.spoil(place)
             elif (first_us, key) < nodes.age(nodes.oldest[root]) and nodes.oldest[root] != place:
                 self.remember(nodes.component(place))
                 nodes.oldest[root] = place
@@ -147,7 +149,10 @@ class Graph:
             edges.last_us[edge] = max(last_us, edges.last_us[edge])
             if edges.status[edge] != ABSENT:
                 if earlier and edges.status[edge] != RETRACTED and self.nodes.marks[self.nodes.root[low]] & PARTED:
-                    self._spoil(low)
+                    self.spoil(low)
+                if self.watched and edges.status[edge] != RETRACTED:
+                    self._mark(low, guards.marks_of(self, low))
+                    self._mark(high, guards.marks_of(self, high))
                 return edge
             edges.first_us[edge], edges.last_us[edge] = first_us, last_us
             self.judge(edge, RETRACTED if retracted else INERT)
@@ -162,9 +167,9 @@ class Graph:
             return
         self.judge(edge, ABSENT if rule == MANUAL else RETRACTED)
         for place in (self.edges.ends[2 * edge], self.edges.ends[2 * edge + 1]):
-            self._spoil(place)
-            if self.nodes.marks[place] & SHARED and not self._is_shared(place):
-                self._free(place)
+            self.spoil(place)
+            if self.nodes.marks[place] & (SHARED | PASSED):
+                self._mark(place, guards.marks_of(self, place))
 
     def restore(self, a: int, b: int, rule: str) -> None:
         """Retracted evidence counts again."""
@@ -184,23 +189,7 @@ class Graph:
                     del self.apart[one]
             place = self.nodes.place_of(one)
             if place >= 0:
-                self._spoil(place)
-
-    def judge_all(self, blocked: Iterable[int]) -> None:
-        """Judge everything anew, as after a change of the rules; these keys, and no others, name nobody."""
-        nodes = self.nodes
-        for place in range(len(nodes)):
-            self._spoil(place)
-        for place in range(len(nodes)):
-            nodes.marks[place] &= ~_LONE
-        for key in blocked:
-            nodes.marks[nodes.place_of(key)] |= BLOCKED
-        for place in range(len(nodes)):
-            if not nodes.marks[place] & BLOCKED and self._is_shared(place):
-                nodes.marks[place] |= SHARED
-        for edge in range(len(self.edges)):
-            if self.edges.status[edge] < RETRACTED and self.has_power(edge):
-                self._splice(self.edges.ends[2 * edge], self.edges.ends[2 * edge + 1])
+                self.spoil(place)
 
     def remember(self, places: Iterable[int]) -> None:
         """Note where identifiers stand before that changes."""
@@ -218,10 +207,14 @@ class Graph:
             self.edges.status[edge] = status
 
     def has_power(self, edge: int) -> bool:
-        """Whether evidence may tie: shared identifiers tie only where a person decided so, blocked ones never."""
-        marks, ends = self.nodes.marks, self.edges.ends
-        lone = marks[ends[2 * edge]] | marks[ends[2 * edge + 1]]
-        return not lone & BLOCKED and (not lone & SHARED or self.edges.rule[edge] == MANUALLY)
+        """Whether evidence may tie (as `solving.has_power`); with a blocked identifier nothing does."""
+        marks, ends, rule = self.nodes.marks, self.edges.ends, self.edges.rule[edge]
+        both = marks[ends[2 * edge]] | marks[ends[2 * edge + 1]]
+        if not both & OWN:
+            return rule != SUGGESTS
+        if both & BLOCKED or rule == MANUALLY:
+            return not both & BLOCKED
+        return not both & SHARED and rule != SUGGESTS and (rule != CARRIES or not both & PASSED)
 
     def _find(self, a: int, b: int, rule: str) -> int:
         low, high = self.nodes.place_of(a), self.nodes.place_of(b)
@@ -229,12 +222,10 @@ class Graph:
 
     def _weigh(self, edge: int, low: int, high: int) -> None:
         """Let evidence do what it does to the components at its ends."""
-        nodes, kind = self.nodes, self.nodes.kind
-        for place, other in ((low, high), (high, low)):
-            meets_one_more = self._limits[kind[other]] == 1 and self._shared_after[kind[place]]
-            if meets_one_more and not nodes.marks[place] & _LONE and self._is_shared(place):
-                self._spoil(place)
-                nodes.marks[place] |= SHARED
+        nodes, rule = self.nodes, self.edges.rule[edge]
+        if guards.may_change(self, rule, low, high):
+            for place in (low, high):
+                self._mark(place, guards.marks_of(self, place))
         if not self.has_power(edge):
             self.judge(edge, INERT)
             return
@@ -242,50 +233,38 @@ class Graph:
         one, other = nodes.root[low], nodes.root[high]
         marks = nodes.marks[one] | nodes.marks[other] | nodes.marks[low] | nodes.marks[high]
         if one == other:
-            if marks & (PARTED | DIRTY):
-                self._spoil(low)
-        elif marks & (PARTED | DIRTY | SHARED) or not self._fit(one, other) or self._held_apart(one, other):
-            self._splice(one, other)
+            if marks & (PARTED | DIRTY) or rule in REPLAYS:
+                self.spoil(low)
+        elif (
+            marks & (PARTED | DIRTY | SHARED)
+            or rule in REPLAYS
+            or not guards.fit(self, one, other)
+            or guards.held_apart(self, one, other)
+        ):
+            self.splice(one, other)
         else:
             younger = other if nodes.age(nodes.oldest[one]) < nodes.age(nodes.oldest[other]) else one
             if nodes.size[younger] > 1 or younger not in self.fresh:
                 self.remember(nodes.component(younger))
             nodes.join(one, other)
 
-    def _fit(self, one: int, other: int) -> bool:
-        """Whether two components keep, together, within every limit."""
-        nodes, limits = self.nodes, self._limits
-        small, large = (one, other) if nodes.size[one] <= nodes.size[other] else (other, one)
-        if nodes.size[small] == 1 and not limits[nodes.kind[small]]:
-            return True
-        counts: dict[int, int] = {}
-        for place in nodes.component(small):
-            kind = nodes.kind[place]
-            if limits[kind]:
-                counts[kind] = counts.get(kind, 0) + 1
-        if counts:
-            for place in nodes.component(large):
-                kind = nodes.kind[place]
-                if kind in counts:
-                    counts[kind] += 1
-        return all(n <= limits[kind] for kind, n in counts.items())
+    def _mark(self, place: int, marks: int) -> None:
+        """Give an identifier its marks; what that takes power from, or gives it back, is solved again."""
+        was = self.nodes.marks[place] & OWN
+        if marks != was:
+            self.spoil(place)
+            self.nodes.marks[place] ^= was ^ marks
+            if was & ~marks:
+                self._free(place)
 
-    def _held_apart(self, one: int, other: int) -> bool:
-        if not self.apart:
-            return False
-        nodes = self.nodes
-        small, large = (one, other) if nodes.size[one] <= nodes.size[other] else (other, one)
-        kept = {key for place in nodes.component(small) for key in self.apart.get(nodes.key[place], ())}
-        return any(nodes.root[place] == large for key in kept if (place := nodes.place_of(key)) >= 0)
-
-    def _splice(self, one: int, other: int) -> None:
+    def splice(self, one: int, other: int) -> None:
         """Two components to be solved as one."""
-        self._spoil(one)
-        self._spoil(other)
+        self.spoil(one)
+        self.spoil(other)
         if self.nodes.root[one] != self.nodes.root[other]:
             self.nodes.join(self.nodes.root[one], self.nodes.root[other])
 
-    def _spoil(self, place: int) -> None:
+    def spoil(self, place: int) -> None:
         """The component of this identifier must be solved again."""
         root = self.nodes.root[place]
         if not self.nodes.marks[root] & DIRTY:
@@ -294,33 +273,15 @@ class Graph:
         self.dirty.add(place)
 
     def _free(self, place: int) -> None:
-        """An identifier is shared no more: what it ties, it ties again."""
-        self.nodes.marks[place] &= ~SHARED
+        """What an identifier could not tie, it ties again."""
         for edge, other in list(self.edges.of(self.nodes, place)):
             if self.edges.status[edge] not in (RETRACTED, ABSENT) and self.has_power(edge):
-                self._splice(place, other)
-
-    def _is_shared(self, place: int) -> bool:
-        """Whether an identifier met too many unique ones for it to be one person's."""
-        nodes, edges = self.nodes, self.edges
-        shared_after = self._shared_after[nodes.kind[place]]
-        if not shared_after or nodes.degree[place] < shared_after:
-            return False
-        kind = self.kinds[nodes.kind[place]]
-        key, kinds, met = nodes.key[place], {nodes.key[place]: kind}, []
-        for edge, other in edges.of(nodes, place):
-            if (
-                self._limits[nodes.kind[other]] == 1
-                and edges.status[edge] < RETRACTED
-                and not nodes.marks[other] & BLOCKED
-            ):
-                kinds[nodes.key[other]] = self.kinds[nodes.kind[other]]
-                met.append(self.evidence(edge))
-        return len(kinds) > shared_after and key in shared_among(kinds, met, self.rules)
+                self.splice(place, other)
 
     def evidence(self, edge: int) -> Edge:
         """Evidence as solving sees it."""
         ends, key = self.edges.ends, self.nodes.key
         return Edge(
-            key[ends[2 * edge]], key[ends[2 * edge + 1]], RULES[self.edges.rule[edge]], self.edges.first_us[edge]
-        )
+            key[ends[2 * edge]], key[ends[2 * edge + 1]], RULES[self.edges.rule[edge]], self.edges.first_us[edge],
+            self.edges.last_us[edge],
+        )  # fmt: skip

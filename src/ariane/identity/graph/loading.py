@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from ariane.identity.commands import RULES, SEPARATION
+from ariane.identity.commands import REPLAYED, RULES, SEPARATION
 from ariane.identity.graph.columns import BLOCKED, PARTED, SHARED, STATUSES
 from ariane.identity.graph.graph import RULE_NUMBER, Graph
+from ariane.identity.graph.guards import marks_of
 from ariane.identity.rules import Rules
 from ariane.identity.solving import person_id_of
 from ariane.identity.stored import edges, identifiers, rulings
@@ -62,12 +63,22 @@ def _load_identifiers(conn: sa.Connection, graph: Graph) -> None:
 
 def _load_edges(conn: sa.Connection, graph: Graph) -> None:
     e, nodes = edges.c, graph.nodes
+    replayed: set[int] = set()
     columns = (e.a_key, e.b_key, e.rule, e.first_us, e.last_us, e.status)
     for rows in _fetched(conn, sa.select(*columns).where(e.rule.in_(RULES))):
         for a, b, rule, first_us, last_us, status in rows:
             low, high = nodes.place_of(a), nodes.place_of(b)
             if low >= 0 and high >= 0:
                 graph.edges.add(nodes, low, high, RULE_NUMBER[rule], first_us, last_us, _STATUS[status])
+                if rule in REPLAYED:
+                    replayed.update((low, high))
+    for place in replayed:
+        nodes.marks[place] |= marks_of(graph, place)
+        root = nodes.root[place]
+        if not nodes.marks[root] & PARTED and nodes.size[root] > 1:
+            person = graph.person_at(place)
+            nodes.marks[root] |= PARTED
+            graph.parts.update((one, person) for one in nodes.component(root))
 
 
 def _fetched(conn: sa.Connection, statement: sa.Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ariane.identity.commands import RULES
-from ariane.identity.graph.columns import ABSENT, BLOCKED, INERT, LIVE, PARTED, REFUSED, RETRACTED, SHARED, STATUSES
+from ariane.identity.commands import REPLAYED, RULES
+from ariane.identity.graph.columns import (
+    ABSENT,
+    BLOCKED,
+    INERT,
+    LIVE,
+    PARTED,
+    PASSED,
+    REFUSED,
+    RETRACTED,
+    SHARED,
+    STATUSES,
+)
 from ariane.identity.graph.graph import Graph
 from ariane.identity.graph.settled import Settled
-from ariane.identity.solving import Edge, Known, Person, partition
+from ariane.identity.solving import Edge, Known, Person, links_of, partition
 
 _LONE = SHARED | BLOCKED
 
@@ -37,14 +48,17 @@ def _solve(graph: Graph, root: int) -> None:
     shared = {key for key, place in at.items() if nodes.marks[place] & SHARED}
     apart = [(a, b) for a in at if a in graph.apart for b in graph.apart[a] if a < b and b in at] if graph.apart else []
     touching = {edge for place in places for edge, _ in graph.edges.of(nodes, place)}
-    persons = partition(known, _inner(graph, root, touching), apart, shared, graph.rules)
+    shared |= {links_of(key) for key, place in at.items() if nodes.marks[place] & PASSED}
+    inner = _inner(graph, root, touching)
+    persons = partition(known, inner, apart, shared, graph.rules)
+    replayed = {edge.a for edge in inner if edge.rule in REPLAYED}
     groups: defaultdict[int, list[Person]] = defaultdict(list)
     for person in persons:
         groups[person.component].append(person)
     for place in places:
         graph.parts.pop(place, None)
     for component, several in groups.items():
-        _regroup(graph, at, component, several)
+        _regroup(graph, at, component, several, replayed)
     for edge in touching:
         graph.judge(edge, _status(graph, edge))
 
@@ -58,12 +72,14 @@ def _inner(graph: Graph, root: int, touching: set[int]) -> list[Edge]:
     ]
 
 
-def _regroup(graph: Graph, at: dict[int, int], component: int, persons: list[Person]) -> None:
-    """Make the persons of one raw component stand in the columns."""
+def _regroup(graph: Graph, at: dict[int, int], component: int, persons: list[Person], replayed: set[int]) -> None:
+    """Make the persons of one raw component stand in the columns. One with evidence that is always replayed (its ends
+    are in `replayed`) may be several persons as soon as it grows."""
     nodes = graph.nodes
     places = [at[key] for person in persons for key in person.keys]
     root = nodes.regroup(places, at[component])
-    if len(persons) > 1 or (len(places) > 1 and any(nodes.marks[place] & _LONE for place in places)):
+    lone = len(places) > 1 and any(nodes.marks[place] & _LONE for place in places)
+    if len(persons) > 1 or lone or not replayed.isdisjoint(persons[0].keys):
         nodes.marks[root] |= PARTED
         for person in persons:
             for key in person.keys:
@@ -105,7 +121,7 @@ def _told(graph: Graph) -> Settled:
         if person in persons or person in born:
             continue
         if _is_new(graph, place):
-            _add(graph, born, person, place)
+            _add(graph, persons if person in left else born, person, place)  # it may take over an id
         else:
             grown[person] += 1
     status = graph.edges.status

@@ -1,0 +1,107 @@
+"""What the rules make of an identifier's evidence, and of two components together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ariane.identity.commands import CARRIED, RULES
+from ariane.identity.graph.columns import BLOCKED, OWN, PASSED, RETRACTED, SHARED
+from ariane.identity.solving import links_of, passed_on, shared_among
+
+if TYPE_CHECKING:
+    from ariane.identity.graph.graph import Graph
+
+_CARRIES = RULES.index(CARRIED)
+
+
+def may_change(graph: Graph, rule: int, low: int, high: int) -> bool:
+    """Whether one more piece of evidence may make what it ties shared, or its links passed on."""
+    if rule == _CARRIES:
+        return True
+    kind = graph.nodes.kind
+    one, other = kind[low], kind[high]
+    return bool(
+        (graph.limits[other] == 1 and graph.shared_after[one]) or (graph.limits[one] == 1 and graph.shared_after[other])
+    )
+
+
+def marks_of(graph: Graph, place: int) -> int:
+    """The marks an identifier's evidence gives it; whether it is blocked is not for evidence to say."""
+    marks = graph.nodes.marks[place]
+    if marks & BLOCKED:
+        return marks & OWN
+    return (SHARED if _is_shared(graph, place) else 0) | (PASSED if _is_passed_on(graph, place) else 0)
+
+
+def _is_shared(graph: Graph, place: int) -> bool:
+    """Whether an identifier met too many unique ones for it to be one person's."""
+    nodes, edges = graph.nodes, graph.edges
+    shared_after = graph.shared_after[nodes.kind[place]]
+    if not shared_after or nodes.degree[place] < shared_after:
+        return False
+    key, met = nodes.key[place], []
+    kinds = {key: graph.kinds[nodes.kind[place]]}
+    for edge, other in edges.of(nodes, place):
+        unique = graph.limits[nodes.kind[other]] == 1 and not nodes.marks[other] & BLOCKED
+        if unique and edges.status[edge] < RETRACTED:
+            kinds[nodes.key[other]] = graph.kinds[nodes.kind[other]]
+            met.append(graph.evidence(edge))
+    return len(kinds) > shared_after and key in shared_among(kinds, met, graph.rules)
+
+
+def _is_passed_on(graph: Graph, place: int) -> bool:
+    nodes, edges = graph.nodes, graph.edges
+    if nodes.degree[place] <= graph.rules.carried.passed_on_after:
+        return False
+    links = [
+        graph.evidence(edge)
+        for edge, _ in edges.of(nodes, place)
+        if edges.rule[edge] == _CARRIES and edges.status[edge] < RETRACTED
+    ]
+    return bool(links) and links_of(nodes.key[place]) in passed_on(links, graph.rules)
+
+
+def fit(graph: Graph, one: int, other: int) -> bool:
+    """Whether two components keep, together, within every limit, whenever their identifiers were first seen."""
+    nodes, limits = graph.nodes, graph.limits
+    small, large = (one, other) if nodes.size[one] <= nodes.size[other] else (other, one)
+    if nodes.size[small] == 1 and not limits[nodes.kind[small]]:
+        return True
+    counts: dict[int, int] = {}
+    for place in nodes.component(small):
+        kind = nodes.kind[place]
+        if limits[kind]:
+            counts[kind] = counts.get(kind, 0) + 1
+    if counts:
+        for place in nodes.component(large):
+            kind = nodes.kind[place]
+            if kind in counts:
+                counts[kind] += 1
+    return all(n <= limits[kind] for kind, n in counts.items())
+
+
+def held_apart(graph: Graph, one: int, other: int) -> bool:
+    """Whether an identifier of one component and one of the other were separated by hand."""
+    if not graph.apart:
+        return False
+    nodes = graph.nodes
+    small, large = (one, other) if nodes.size[one] <= nodes.size[other] else (other, one)
+    kept = {key for place in nodes.component(small) for key in graph.apart.get(nodes.key[place], ())}
+    return any(nodes.root[place] == large for key in kept if (place := nodes.place_of(key)) >= 0)
+
+
+def judge_all(graph: Graph, blocked: Iterable[int]) -> None:
+    """Have everything solved anew, as after a change of the rules; these keys, and no others, name nobody."""
+    nodes, edges = graph.nodes, graph.edges
+    for place in range(len(nodes)):
+        graph.spoil(place)
+    for place in range(len(nodes)):
+        nodes.marks[place] &= ~OWN
+    for key in blocked:
+        nodes.marks[nodes.place_of(key)] |= BLOCKED
+    for place in range(len(nodes)):
+        nodes.marks[place] |= marks_of(graph, place)
+    for edge in range(len(edges)):
+        if edges.status[edge] < RETRACTED and graph.has_power(edge):
+            graph.splice(edges.ends[2 * edge], edges.ends[2 * edge + 1])
