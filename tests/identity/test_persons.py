@@ -10,7 +10,7 @@ from ariane.identity.identifying import normalise, subject_key
 from ariane.identity.rules import Rules, _default_table, read_rules
 from ariane.identity.steering import merge_event, resolve_all, retract_event, split_event
 from ariane.identity.stored import edges, person_changes, persons
-from identity.town import Town, command, event, ident, town
+from identity.town import SERVICE, Town, command, event, ident, town
 
 DEFAULT = _default_table()
 NINA = {"actor": "nina", "at": "2026-01-01T00:00:00Z"}
@@ -87,9 +87,21 @@ def test_one_account_a_person_whatever_ties_them_indirectly():
         event(3, cookie="a", object_serial="lamp"), event(4, cookie="b", object_serial="lamp"),
     )  # fmt: skip
     assert not t.together("user_id:ana", "user_id:ben")
-    # The lamp was seen with Ana's cookie first: the later, weaker evidence is what is refused.
-    assert t.together("user_id:ana", "object_serial:lamp")
-    assert sorted(row[11] for row in t.rows(edges)).count("refused") == 1
+    # The lamp stands in a home of two: it is neither's, whoever was seen with it first.
+    assert not t.together("user_id:ana", "object_serial:lamp") and not t.together("user_id:ben", "object_serial:lamp")
+    assert sorted(row[11] for row in t.rows(edges)) == ["inert", "inert", "live", "live"]
+
+
+def test_what_different_accounts_claim_is_not_one_persons_whatever_was_seen_between() -> None:
+    logins = [event(1, user_id="ana", cookie="a"), event(2, user_id="ben", cookie="b")]
+    both = event(3, type="alias", cookie="b", properties={"previousId": "a"})
+    for first, second in ((logins, [both]), ([both], logins)):
+        t = town(*first, *second)
+        assert not t.together("user_id:ana", "user_id:ben")
+        assert t.together("user_id:ana", "cookie:a") and t.together("user_id:ben", "cookie:b")
+        assert [row[11] for row in t.rows(edges)].count("refused") == 1
+        with t.read() as conn:
+            assert identity.explain(conn, SERVICE, ident("cookie:a"), ident("user_id:ben")).because == "limit"
 
 
 def test_limits_hold_and_the_older_stay():

@@ -124,8 +124,8 @@ def test_an_explanation_walks_the_evidence_in_words(ana):
 def test_why_two_are_not_one(lang):
     t = town(
         event(1, type="identify", cookie="s", user_id="ana"), event(2, type="identify", cookie="s", user_id="ben"),
-        event(3, user_id="ana", cookie="a"), event(4, user_id="ben", cookie="b"), event(5, cookie="a", wallet="w"),
-        event(6, cookie="b", wallet="w"), event(7, user_id="ana", email="a@x.org"),
+        event(3, user_id="ana", cookie="a"), event(4, user_id="ben", cookie="b"),
+        event(5, type="alias", cookie="b", properties={"previousId": "a"}), event(7, user_id="ana", email="a@x.org"),
         command(8, split_event(ident("user_id:ana"), ident("email:a@x.org"), **NINA)), event(9, cookie="lone"),
     )  # fmt: skip
     pairs = {

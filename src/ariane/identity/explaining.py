@@ -15,10 +15,11 @@ from ariane.consent import Permit
 from ariane.errors import InputError, NotFound
 from ariane.identity.bulk import fetch
 from ariane.identity.commands import CARRIED, LINKED, LOGIN, MANUAL, OBSERVED, RULES, SEPARATION, SUGGESTED, WEAK
+from ariane.identity.evidence import Edge, canonical
 from ariane.identity.reading import Tie, ties
 from ariane.identity.rows import Row, load_rows
 from ariane.identity.rules import Rules
-from ariane.identity.solving import Edge, Groups, Known, canonical, partition, shared_among
+from ariane.identity.solving import Groups, Known, partition, shared_among
 from ariane.identity.stored import identifiers, rulings
 from ariane.model import Identifier
 from ariane.result import Tabular, flat
@@ -123,11 +124,16 @@ def _because(conn: sa.Connection, one: Row, other: Row) -> str:
     apart = (r.a_key == low) & (r.b_key == high) & (r.rule == SEPARATION) & r.stands
     if conn.execute(sa.select(r.rule).where(apart)).first():
         return "separated"
-    if one.component != other.component:
-        return "no_evidence"
     rows: dict[int, Row] = {}
-    load_rows(conn, identifiers.c.component, [one.component], rows)
+    load_rows(conn, identifiers.c.component, {one.component, other.component}, rows)
+    persons = {key: row.person_id for key, row in rows.items()}
     refused = {tie.rule for tie in ties(conn, rows) if tie.status == "refused"}
+    if one.component != other.component:
+        both = {one.person_id, other.person_id}
+        between = (tie for tie in ties(conn, rows) if {persons.get(tie.a.key), persons.get(tie.b.key)} == both)
+        refused = {tie.rule for tie in between if tie.status == "refused"}
+        if not refused:
+            return "no_evidence"
     return "link" if refused == {CARRIED} else "limit"
 
 

@@ -13,13 +13,14 @@ from typing import Protocol
 
 import msgspec
 
-from ariane.identity.commands import CARRIED, MANUAL, MET, REPLAYED, RULES, SUGGESTED
+from ariane.identity.claiming import between_persons, claims_among, contradicted, met_too_many
+from ariane.identity.commands import CARRIED, MANUAL, MET, REPLAYED, SUGGESTED
+from ariane.identity.evidence import Edge, canonical
 from ariane.identity.rules import Rules
 from ariane.identity.windows import keeps_in_time, most_at_once, windowed_limits
 from ariane.model import key_of
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_RANK = {rule: rank for rank, rule in enumerate(RULES)}
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -29,17 +30,6 @@ class Known(msgspec.Struct, frozen=True):
     kind: str
     first_us: int
     blocked: bool = False
-
-
-class Edge(msgspec.Struct, frozen=True):
-    """Live evidence that the identifiers of two keys (`a` < `b`) are one person's. `last_us` matters only where sharing
-    counts within days; 0: it was seen once, at `first_us`."""
-
-    a: int
-    b: int
-    rule: str
-    first_us: int
-    last_us: int = 0
 
 
 class Dated(Protocol):
@@ -103,24 +93,19 @@ def solve(
 
 
 def shared_among(kinds: Mapping[int, str], edges: Iterable[Edge], rules: Rules) -> frozenset[int]:
-    """The identifiers that met, directly, as many different unique identifiers of one kind as make theirs shared.
+    """The identifiers that met as many different unique identifiers of one kind as make theirs shared: directly, or,
+    where no account claims them, through what they were seen beside (see `between_persons`).
 
     With them, under keys of their own, those whose links were passed on (see `passed_on`): to `has_power`, a shared
     identifier's links are shared too.
     """
-    met: defaultdict[int, set[int]] = defaultdict(set)
     listed = list(edges)
-    for edge in listed:
-        if edge.rule not in MET:
-            continue
-        for one, other in ((edge.a, edge.b), (edge.b, edge.a)):
-            kind = kinds.get(other)
-            if kind is not None and rules.is_unique(kind):
-                met[one].add(other)
-    found = {key for key, others in met.items() if _is_shared(kinds, key, others, rules)}
+    claims = claims_among(kinds, listed, rules)
+    found = {key for key, others in claims.items() if met_too_many(kinds, key, others, rules)}
     within = {key for key in found if rules.kinds[kinds[key]].shared_within_days is not None}
     if within:
         found -= _spread_out(kinds, within, listed, rules)
+    found |= between_persons(kinds, listed, claims, found, rules)
     return frozenset(found | passed_on(listed, rules))
 
 
@@ -138,16 +123,6 @@ def passed_on(edges: Iterable[Edge], rules: Rules) -> set[int]:
 def links_of(key: int) -> int:
     """The key under which an identifier's links stand among what is shared."""
     return key_of("links", str(key))
-
-
-def _is_shared(kinds: Mapping[int, str], key: int, others: set[int], rules: Rules) -> bool:
-    rule = rules.kinds.get(kinds.get(key, ""))
-    if rule is None or rule.shared_after is None or len(others) < rule.shared_after:
-        return False
-    by_kind: defaultdict[str, int] = defaultdict(int)
-    for other in others:
-        by_kind[kinds[other]] += 1
-    return max(by_kind.values()) >= rule.shared_after
 
 
 def _spread_out(kinds: Mapping[int, str], keys: Collection[int], edges: Iterable[Edge], rules: Rules) -> set[int]:
@@ -192,17 +167,17 @@ def partition(
     """The persons of a set of identifiers that no powerful edge leaves, given which of them are shared."""
     blocked = {key for key, each in known.items() if each.blocked}
     tying = [e for e in edges if has_power(e, shared) and e.a not in blocked and e.b not in blocked]
-    groups = Groups()
-    for edge in tying:
-        groups.join(edge.a, edge.b)
-    components: defaultdict[int, list[int]] = defaultdict(list)
-    for key in known:
-        components[groups.of(key)].append(key)
+    groups, components = _components(known, tying)
+    broken = _broken(known, groups, components, tying, separations, rules)
+    if broken:
+        kinds = {key: each.kind for key, each in known.items() if groups.of(key) in broken}
+        claims = claims_among(kinds, tying, rules)
+        agreeing = [edge for edge in tying if not contradicted(edge, kinds, claims)]
+        if len(agreeing) < len(tying):
+            tying = agreeing
+            groups, components = _components(known, tying)
+            broken = _broken(known, groups, components, tying, separations, rules)
     apart = [(a, b) for a, b in separations if a in known and b in known and groups.of(a) == groups.of(b)]
-    broken = {root for root, keys in components.items() if not _within(known, keys, rules)}
-    broken |= {groups.of(a) for a, _ in apart}
-    replaying = {groups.of(edge.a) for edge in tying if edge.rule in REPLAYED}
-    broken |= {root for root in replaying if sum(rules.is_strong(known[key].kind) for key in components[root]) > 1}
     replayed: defaultdict[int, list[Edge]] = defaultdict(list)
     if broken:
         for edge in tying:
@@ -216,9 +191,31 @@ def partition(
     return tuple(sorted(persons, key=lambda person: person.person_id))
 
 
-def canonical(edge: Edge) -> tuple[int, int, int, int]:
-    """The order evidence is replayed in: most trusted, then oldest, then by key."""
-    return (_RANK.get(edge.rule, len(_RANK)), edge.first_us, edge.a, edge.b)
+def _components(known: Iterable[int], tying: Iterable[Edge]) -> tuple[Groups, dict[int, list[int]]]:
+    groups = Groups()
+    for edge in tying:
+        groups.join(edge.a, edge.b)
+    components: defaultdict[int, list[int]] = defaultdict(list)
+    for key in known:
+        components[groups.of(key)].append(key)
+    return groups, components
+
+
+def _broken(
+    known: Mapping[int, Known],
+    groups: Groups,
+    components: Mapping[int, list[int]],
+    tying: Iterable[Edge],
+    separations: Iterable[tuple[int, int]],
+    rules: Rules,
+) -> set[int]:
+    """The components that may be several persons."""
+    broken = {root for root, keys in components.items() if not _within(known, keys, rules)}
+    broken |= {groups.of(a) for a, b in separations if a in known and b in known and groups.of(a) == groups.of(b)}
+    replaying = {groups.of(edge.a) for edge in tying if edge.rule in REPLAYED}
+    return broken | {
+        root for root in replaying if sum(rules.is_strong(known[key].kind) for key in components[root]) > 1
+    }
 
 
 def _replay(

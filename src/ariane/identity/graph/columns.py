@@ -5,6 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 
+from ariane.identity.commands import CARRIED, MANUAL, REPLAYED, RULES, SUGGESTED, WEAK
+
 SHARDS = 4096
 """Tables of places. Each grows by itself, so that no growth holds up a new identifier for long."""
 MET = 50_000
@@ -13,6 +15,10 @@ MET = 50_000
 LIVE, REFUSED, INERT, RETRACTED, ABSENT = range(5)
 STATUSES = ("live", "refused", "inert", "retracted", "absent")
 """What became of evidence. `absent` is never stored: a merge by hand that was taken back."""
+
+RULE_NUMBER = {rule: number for number, rule in enumerate(RULES)}
+MANUALLY, WEAKLY, CARRIES, SUGGESTS = (RULE_NUMBER[rule] for rule in (MANUAL, WEAK, CARRIED, SUGGESTED))
+REPLAYS = frozenset(RULE_NUMBER[rule] for rule in REPLAYED)
 
 SHARED, BLOCKED, PASSED, PARTED, DIRTY = 1, 2, 4, 8, 16
 """Marks. The first three are of an identifier: it ties nobody, it names nobody, its links were passed on. PARTED and

@@ -5,30 +5,32 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from ariane.identity.commands import CARRIED, MANUAL, REPLAYED, RULES, SUGGESTED
-from ariane.identity.graph import guards
+from ariane.identity.commands import MANUAL, RULES
+from ariane.identity.evidence import Edge
 from ariane.identity.graph.columns import (
     ABSENT,
     BLOCKED,
+    CARRIES,
     DIRTY,
     INERT,
-    LIVE,
+    MANUALLY,
     OWN,
     PARTED,
     PASSED,
     RETRACTED,
+    RULE_NUMBER,
     SHARED,
     STATUSES,
+    SUGGESTS,
     Edges,
     Nodes,
 )
+from ariane.identity.graph.guards import claimed, marks_of
+from ariane.identity.graph.weighing import again, mark, reconsider, weigh
 from ariane.identity.rules import Rules
-from ariane.identity.solving import Edge, person_id_of, shared_person_id_of
+from ariane.identity.solving import person_id_of, shared_person_id_of
 from ariane.identity.windows import windowed_limits
 
-RULE_NUMBER = {rule: number for number, rule in enumerate(RULES)}
-MANUALLY, CARRIES, SUGGESTS = RULE_NUMBER[MANUAL], RULE_NUMBER[CARRIED], RULE_NUMBER[SUGGESTED]
-REPLAYS = frozenset(RULE_NUMBER[rule] for rule in REPLAYED)
 _LONE = SHARED | BLOCKED
 NAMES_KEPT = 10_000
 """Person ids spelled out and kept, by the place they come from."""
@@ -148,16 +150,13 @@ class Graph:
             edges.first_us[edge] = min(first_us, edges.first_us[edge])
             edges.last_us[edge] = max(last_us, edges.last_us[edge])
             if edges.status[edge] != ABSENT:
-                if earlier and edges.status[edge] != RETRACTED and self.nodes.marks[self.nodes.root[low]] & PARTED:
-                    self.spoil(low)
-                if self.watched and edges.status[edge] != RETRACTED:
-                    self._mark(low, guards.marks_of(self, low))
-                    self._mark(high, guards.marks_of(self, high))
+                if edges.status[edge] != RETRACTED:
+                    again(self, edge, low, high, earlier=earlier)
                 return edge
             edges.first_us[edge], edges.last_us[edge] = first_us, last_us
             self.judge(edge, RETRACTED if retracted else INERT)
         if edges.status[edge] != RETRACTED:
-            self._weigh(edge, low, high)
+            weigh(self, edge, low, high)
         return edge
 
     def retract(self, a: int, b: int, rule: str) -> None:
@@ -168,15 +167,17 @@ class Graph:
         self.judge(edge, ABSENT if rule == MANUAL else RETRACTED)
         for place in (self.edges.ends[2 * edge], self.edges.ends[2 * edge + 1]):
             self.spoil(place)
-            if self.nodes.marks[place] & (SHARED | PASSED):
-                self._mark(place, guards.marks_of(self, place))
+            mark(self, place, marks_of(self, place))
+        claims = claimed(self, self.edges.ends[2 * edge], self.edges.ends[2 * edge + 1])
+        if claims >= 0:
+            reconsider(self, claims)
 
     def restore(self, a: int, b: int, rule: str) -> None:
         """Retracted evidence counts again."""
         edge = self._find(a, b, rule)
         if edge >= 0 and self.edges.status[edge] == RETRACTED:
             self.judge(edge, INERT)
-            self._weigh(edge, self.edges.ends[2 * edge], self.edges.ends[2 * edge + 1])
+            weigh(self, edge, self.edges.ends[2 * edge], self.edges.ends[2 * edge + 1])
 
     def separate(self, a: int, b: int, *, stands: bool = True) -> None:
         """These two are never one person; or that is taken back."""
@@ -220,43 +221,6 @@ class Graph:
         low, high = self.nodes.place_of(a), self.nodes.place_of(b)
         return -1 if low < 0 or high < 0 else self.edges.find(self.nodes, low, high, RULE_NUMBER[rule])
 
-    def _weigh(self, edge: int, low: int, high: int) -> None:
-        """Let evidence do what it does to the components at its ends."""
-        nodes, rule = self.nodes, self.edges.rule[edge]
-        if guards.may_change(self, rule, low, high):
-            for place in (low, high):
-                self._mark(place, guards.marks_of(self, place))
-        if not self.has_power(edge):
-            self.judge(edge, INERT)
-            return
-        self.judge(edge, LIVE)
-        one, other = nodes.root[low], nodes.root[high]
-        marks = nodes.marks[one] | nodes.marks[other] | nodes.marks[low] | nodes.marks[high]
-        if one == other:
-            if marks & (PARTED | DIRTY) or rule in REPLAYS:
-                self.spoil(low)
-        elif (
-            marks & (PARTED | DIRTY | SHARED)
-            or rule in REPLAYS
-            or not guards.fit(self, one, other)
-            or guards.held_apart(self, one, other)
-        ):
-            self.splice(one, other)
-        else:
-            younger = other if nodes.age(nodes.oldest[one]) < nodes.age(nodes.oldest[other]) else one
-            if nodes.size[younger] > 1 or younger not in self.fresh:
-                self.remember(nodes.component(younger))
-            nodes.join(one, other)
-
-    def _mark(self, place: int, marks: int) -> None:
-        """Give an identifier its marks; what that takes power from, or gives it back, is solved again."""
-        was = self.nodes.marks[place] & OWN
-        if marks != was:
-            self.spoil(place)
-            self.nodes.marks[place] ^= was ^ marks
-            if was & ~marks:
-                self._free(place)
-
     def splice(self, one: int, other: int) -> None:
         """Two components to be solved as one."""
         self.spoil(one)
@@ -271,12 +235,6 @@ class Graph:
             self.remember(self.nodes.component(root))
             self.nodes.marks[root] |= DIRTY
         self.dirty.add(place)
-
-    def _free(self, place: int) -> None:
-        """What an identifier could not tie, it ties again."""
-        for edge, other in list(self.edges.of(self.nodes, place)):
-            if self.edges.status[edge] not in (RETRACTED, ABSENT) and self.has_power(edge):
-                self.splice(place, other)
 
     def evidence(self, edge: int) -> Edge:
         """Evidence as solving sees it."""

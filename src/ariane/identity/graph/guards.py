@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ariane.identity.commands import CARRIED, RULES
-from ariane.identity.graph.columns import BLOCKED, OWN, PASSED, RETRACTED, SHARED
+from ariane.identity.claiming import claims_among, contradicted
+from ariane.identity.evidence import Edge
+from ariane.identity.graph.columns import BLOCKED, CARRIES, OWN, PASSED, RETRACTED, SHARED, WEAKLY
 from ariane.identity.solving import links_of, passed_on, shared_among
 
 if TYPE_CHECKING:
     from ariane.identity.graph.graph import Graph
 
-_CARRIES = RULES.index(CARRIED)
 
-
-def may_change(graph: Graph, rule: int, low: int, high: int) -> bool:
-    """Whether one more piece of evidence may make what it ties shared, or its links passed on."""
-    if rule == _CARRIES:
-        return True
-    kind = graph.nodes.kind
-    one, other = kind[low], kind[high]
-    return bool(
-        (graph.limits[other] == 1 and graph.shared_after[one]) or (graph.limits[one] == 1 and graph.shared_after[other])
-    )
+def claimed(graph: Graph, low: int, high: int) -> int:
+    """Which of two identifiers that met an account claims by it: its place; -1 when neither is an account, or both."""
+    one, other = (graph.limits[graph.nodes.kind[place]] == 1 for place in (low, high))
+    return -1 if one == other else high if one else low
 
 
 def marks_of(graph: Graph, place: int) -> int:
@@ -40,14 +34,41 @@ def _is_shared(graph: Graph, place: int) -> bool:
     shared_after = graph.shared_after[nodes.kind[place]]
     if not shared_after or nodes.degree[place] < shared_after:
         return False
-    key, met = nodes.key[place], []
-    kinds = {key: graph.kinds[nodes.kind[place]]}
+    kinds, met = _accounts(graph, place)
+    if not met:
+        for edge, other in edges.of(nodes, place):
+            if edges.rule[edge] == WEAKLY and edges.status[edge] < RETRACTED:
+                met.append(graph.evidence(edge))
+                theirs, claims = _accounts(graph, other)
+                kinds |= theirs
+                met += claims
+    return len(kinds) > shared_after and nodes.key[place] in shared_among(kinds, met, graph.rules)
+
+
+def _accounts(graph: Graph, place: int) -> tuple[dict[int, str], list[Edge]]:
+    """An identifier and the unique ones it met, with their kinds; and the evidence of that."""
+    nodes, edges = graph.nodes, graph.edges
+    if nodes.marks[place] & BLOCKED:
+        return {}, []
+    kinds = {nodes.key[place]: graph.kinds[nodes.kind[place]]}
+    met: list[Edge] = []
     for edge, other in edges.of(nodes, place):
         unique = graph.limits[nodes.kind[other]] == 1 and not nodes.marks[other] & BLOCKED
         if unique and edges.status[edge] < RETRACTED:
             kinds[nodes.key[other]] = graph.kinds[nodes.kind[other]]
             met.append(graph.evidence(edge))
-    return len(kinds) > shared_after and key in shared_among(kinds, met, graph.rules)
+    return kinds, met
+
+
+def refuted(graph: Graph, edge: int) -> bool:
+    """Whether evidence is contradicted by what claims its ends."""
+    ends = graph.edges.ends
+    one, claims = _accounts(graph, ends[2 * edge])
+    if not claims:
+        return False
+    other, theirs = _accounts(graph, ends[2 * edge + 1])
+    kinds = one | other
+    return bool(theirs) and contradicted(graph.evidence(edge), kinds, claims_among(kinds, claims + theirs, graph.rules))
 
 
 def _is_passed_on(graph: Graph, place: int) -> bool:
@@ -57,7 +78,7 @@ def _is_passed_on(graph: Graph, place: int) -> bool:
     links = [
         graph.evidence(edge)
         for edge, _ in edges.of(nodes, place)
-        if edges.rule[edge] == _CARRIES and edges.status[edge] < RETRACTED
+        if edges.rule[edge] == CARRIES and edges.status[edge] < RETRACTED
     ]
     return bool(links) and links_of(nodes.key[place]) in passed_on(links, graph.rules)
 

@@ -11,8 +11,8 @@ import numpy as np
 import sqlalchemy as sa
 
 from ariane.identity.commands import REPLAYED, RULES, SEPARATION
-from ariane.identity.graph.columns import BLOCKED, PARTED, SHARED, STATUSES
-from ariane.identity.graph.graph import RULE_NUMBER, Graph
+from ariane.identity.graph.columns import BLOCKED, PARTED, RULE_NUMBER, SHARED, STATUSES
+from ariane.identity.graph.graph import Graph
 from ariane.identity.graph.guards import marks_of
 from ariane.identity.rules import Rules
 from ariane.identity.solving import person_id_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from ariane.identity.commands import REPLAYED, RULES
+from ariane.identity.evidence import Edge
 from ariane.identity.graph.columns import (
     ABSENT,
     BLOCKED,
@@ -19,7 +20,7 @@ from ariane.identity.graph.columns import (
 )
 from ariane.identity.graph.graph import Graph
 from ariane.identity.graph.settled import Settled
-from ariane.identity.solving import Edge, Known, Person, links_of, partition
+from ariane.identity.solving import Known, Person, links_of, partition
 
 _LONE = SHARED | BLOCKED
 
@@ -91,7 +92,7 @@ def _status(graph: Graph, edge: int) -> int:
     if was in (RETRACTED, ABSENT):
         return was
     a, b = ends[2 * edge], ends[2 * edge + 1]
-    if graph.nodes.root[a] != graph.nodes.root[b] or not graph.has_power(edge):
+    if not graph.has_power(edge):
         return INERT
     return LIVE if graph.person_at(a) == graph.person_at(b) else REFUSED
 
