@@ -40,27 +40,6 @@ def family() -> Town:
 
 
 def test_tighter_rules_say_who_would_be_split_and_what_would_leave() -> None:
-    found = compared(
-        family(),
-        rules(
-            "[kinds.email]\nlimit = 1\nshared_after = 9".replace("\nshared_after = 9", "")
-            if False
-            else "[kinds.loyalty_card]\nlimit = 4\n[kinds.email]\nblock = ['a2@.*']"
-        ),
-    )
-    assert (found.n_persons_before, found.n_persons_after, found.n_split) == (4, 5, 1)
-    assert (found.n_identifiers, found.n_events, found.n_consents) == (1, 2, 1)
-    assert [(one.status, one.kind, one.n) for one in found.turned] == [("blocked", "email", 1)]
-    assert found.refused == {"observed": 1} and not found.admitted and found.rereads
-    assert [str(one) for one in found.changes[0].examples] == ["email:a2@x.org"]
-    assert found.as_rows()[0]["cause"] == "split"
-    said = words(found)
-    assert said[0] == "4 persons would become 5: 0 would be merged into others, 1 split, 0 only renamed."
-    assert said[1] == "1 identifiers would change hands, with 2 events and 1 answers about consent."
-    assert len(words(found, "fr")) == len(said) and "ariane rebuild" in said[-1]
-
-
-def test_tighter_rules_say_who_would_be_split_and_what_would_leave() -> None:
     found = compared(family(), rules("[kinds.email]\nblock = ['a2@.*']"))
     assert (found.n_persons_before, found.n_persons_after, found.n_split) == (4, 5, 1)
     assert (found.n_identifiers, found.n_events, found.n_consents) == (1, 2, 1)
