@@ -24,17 +24,17 @@ the history again.
 
 from __future__ import annotations
 
-from ariane.identity.guarding.applying import Proposal, apply, proposed, versions
-from ariane.identity.guarding.comparing import Change, Difference, difference
+from ariane.identity.guarding.applying import Proposal, apply, broken, proposed, versions
+from ariane.identity.guarding.comparing import Difference, difference
 from ariane.identity.guarding.wording import words
 from ariane.identity.inforce import Version, version_of
 
 __all__ = [
-    "Change",
     "Difference",
     "Proposal",
     "Version",
     "apply",
+    "broken",
     "difference",
     "proposed",
     "version_of",

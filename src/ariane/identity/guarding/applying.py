@@ -11,7 +11,17 @@ import msgspec
 
 from ariane.errors import Conflict, InputError
 from ariane.identity.guarding.writing import written
-from ariane.identity.inforce import EDITED, FOLDER, MARK, Version, digest_of, edited, read_version, version_of
+from ariane.identity.inforce import (
+    EDITED,
+    FOLDER,
+    MARK,
+    Version,
+    digest_of,
+    edited,
+    read_version,
+    version_files,
+    version_of,
+)
 from ariane.identity.rules import Rules, reading_of
 
 _MOST = 9999
@@ -42,8 +52,19 @@ def proposed(workspace: Path) -> Proposal:
     >>> proposed(Path("no-workspace")).changes
     ()
     """
-    before, rules = version_of(workspace), edited(workspace)
+    before, rules = _before(workspace), edited(workspace)
     return Proposal(before, rules, _changes(before.rules, rules), reading_of(before.rules) != reading_of(rules))
+
+
+def _before(workspace: Path) -> Version:
+    """The version in force; where that is broken, the last that is whole, so that a new one can be applied."""
+    try:
+        return version_of(workspace)
+    except InputError:
+        whole = versions(workspace)
+        if not version_files(workspace):
+            raise
+        return whole[-1] if whole else Version(0, "", "", "", Rules.default())
 
 
 def apply(workspace: Path, proposal: Proposal, actor: str) -> Version:
@@ -81,15 +102,30 @@ def versions(workspace: Path) -> tuple[Version, ...]:
     ()
     """
     found = []
-    for file in sorted((workspace / FOLDER).glob("[0-9][0-9][0-9][0-9].toml")):
+    for file in version_files(workspace):
         with suppress(InputError):
             found.append(read_version(file))
     return tuple(found)
 
 
+def broken(workspace: Path) -> tuple[InputError, ...]:
+    """What is wrong with the versions that are not whole any more, oldest first.
+
+    >>> broken(Path("no-workspace"))
+    ()
+    """
+    found = []
+    for file in version_files(workspace):
+        try:
+            read_version(file)
+        except InputError as error:
+            found.append(error)
+    return tuple(found)
+
+
 def _next(folder: Path) -> int:
     """The number after the highest there is, be that one good or not."""
-    numbers = [int(file.stem) for file in folder.glob("[0-9][0-9][0-9][0-9].toml")]
+    numbers = [int(file.stem) for file in version_files(folder.parent)]
     number = max(numbers, default=0) + 1
     if number > _MOST:
         raise Conflict(f"There are {_MOST} versions of the rules.", where=str(folder), next_step="Move old ones away.")
