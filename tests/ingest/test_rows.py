@@ -29,9 +29,17 @@ VALUES = st.recursive(
 )
 PROPERTY_NAMES = st.sampled_from(
     ["order_id", "revenue", "total", "value", "currency", "wait_s", "resolved", "channels", "path", "channel", "name",
-     "email", "phone", "caller_number", "loyalty_card", "previous_id", "groupId", "size", "weight", "paid", "n", "o"]
+     "email", "phone", "caller_number", "loyalty_card", "previous_id", "groupId", "url", "size", "weight", "paid", "n",
+     "o"]
 )  # fmt: skip
-PROPERTIES = st.dictionaries(PROPERTY_NAMES, VALUES, max_size=5)
+ADDRESSES = st.sampled_from(
+    [
+        "https://x.org/?email=ana@example.org&uid=7",
+        "https://x.org/?ajs_uid=7&ajs_aid=c-1",
+        "https://x.org/#/?mail=a@b.fr",
+    ]
+)
+PROPERTIES = st.dictionaries(PROPERTY_NAMES, VALUES | ADDRESSES, max_size=5)
 AGENTS = st.sampled_from(["Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Mobile", "Googlebot/2.1", "curl/8", ""])
 CONTEXTS = st.fixed_dictionaries(
     {},
@@ -43,7 +51,7 @@ CONTEXTS = st.fixed_dictionaries(
         "os": st.fixed_dictionaries({"name": st.sampled_from(["iOS", "Linux"])}) | VALUES,
         "app": st.fixed_dictionaries({"version": VALUES}) | VALUES,
         "campaign": st.dictionaries(st.sampled_from(["source", "medium", "name"]), VALUES) | VALUES,
-        "page": st.dictionaries(st.sampled_from(["path", "referrer"]), VALUES) | VALUES,
+        "page": st.dictionaries(st.sampled_from(["path", "referrer", "url"]), VALUES | ADDRESSES) | VALUES,
         "library": st.fixed_dictionaries({"name": st.sampled_from(["analytics.js", "analytics-ios", "x"])}) | VALUES,
         "traits": PROPERTIES | VALUES,
         "externalIds": st.lists(st.fixed_dictionaries({"id": VALUES, "type": st.sampled_from(["email", "wallet"])})),

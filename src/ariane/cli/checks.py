@@ -45,7 +45,7 @@ def examine(path: Path) -> list[Check]:
         stores = Stores(path)
     except ArianeError as error:
         return [*checks, Check("settings", "failed", str(error), error.next_step)]
-    for look in (_settings, _plan, _log, _state, _lake, _lag, _serving):
+    for look in (_settings, _plan, _rules, _log, _state, _lake, _lag, _serving):
         checks += _safely(look, stores)
     return checks
 
@@ -122,6 +122,29 @@ def _plan(stores: Stores) -> Iterator[Check]:
     if plan:
         n = len({version.planned for version in plan.versions if plan.in_force(version.planned) == version})
         yield Check("tracking plan", "ok", f"{n} kinds of event, {len(plan.versions)} versions")
+
+
+def _rules(stores: Stores) -> Iterator[Check]:
+    """The identity rules: whether what people edit can be used, and whether it is what is in force."""
+    from ariane.identity.guarding import broken, proposed, version_of
+
+    for harm in broken(stores.path):
+        yield Check("identity rules", "failed", str(harm), harm.next_step)
+    try:
+        version = version_of(stores.path)
+    except ArianeError as error:
+        yield Check("identity rules", "failed", str(error), "Until it is mended, new events wait to be tied.")
+        return
+    try:
+        n = len(proposed(stores.path).changes)
+    except ArianeError as error:
+        yield Check("identity rules", "warning", str(error), f"Version {version.number} stays in force meanwhile.")
+        return
+    found = f"version {version.number}" if version.number else "identity.toml as it stands"
+    advice = "Run 'ariane rules check', then 'ariane rules apply'." if version.number and n else ""
+    yield Check(
+        "identity rules", "warning" if advice else "ok", found + (f", {n} changes waiting" if advice else ""), advice
+    )
 
 
 def _log(stores: Stores) -> Iterator[Check]:

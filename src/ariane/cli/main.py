@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "segment": ("segment", "Count or list the persons a rule names."),
     "score": ("score", "Expected purchases and the chance a person is still active."),
     "plan": ("plan", "What events should look like, what breaks it, what looks personal."),
+    "rules": ("rules", "Who is whom: the rules in force, what other rules would change."),
     "decide": ("decide", "The next best action for a person, within consent."),
     "rebuild": ("rebuild", "Delete everything derived and derive it again."),
     "erase": ("erase", "Erase a person from log, lake and state."),

@@ -66,7 +66,8 @@ def rules_of(workspace: Path) -> Rules:
 
 
 def version_of(workspace: Path) -> Version:
-    """The version in force. InputError when there is no good one yet: nothing may be tied by rules nobody wrote."""
+    """The version in force. InputError while it cannot be used and no good one was seen: nothing may be tied by rules
+    that nobody chose."""
     stamps = _stamps(workspace)
     known = _watched.get(workspace)
     if known is not None and known.stamps == stamps:
@@ -135,13 +136,15 @@ def default_country(workspace: Path) -> str:
 
 
 def newest(workspace: Path) -> Version:
-    """The newest good version; one that is broken is passed over, and said to be. Number 0 when there is none."""
-    for file in sorted((workspace / FOLDER).glob("[0-9][0-9][0-9][0-9].toml"), reverse=True):
-        try:
-            return read_version(file)
-        except InputError as error:
-            sys.stderr.write(f"ariane identity: {error} The version before it is in force.\n")
-    return Version(0, "", "", "", edited(workspace))
+    """The newest version; number 0 when none was applied. InputError when it is not whole: to go back to the one before
+    would be to change who is whom."""
+    files = version_files(workspace)
+    return read_version(files[-1]) if files else Version(0, "", "", "", edited(workspace))
+
+
+def version_files(workspace: Path) -> list[Path]:
+    """The files of the versions that were applied, oldest first."""
+    return sorted((workspace / FOLDER).glob("[0-9][0-9][0-9][0-9].toml"))
 
 
 def read_version(file: Path) -> Version:

@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from ariane.identity import Rules, rules_of
+from ariane.identity import Rules
 from ariane.ingest.lag import note
 from ariane.processes.exporting import export, settle
 from ariane.processes.handing import Handed, handed, kind_of, let_go
 from ariane.processes.quarantining import any_apart, set_apart
+from ariane.processes.renewing import in_force
 from ariane.processes.stream import CONSUMER, WRITTEN, duplicates, is_erased
 from ariane.processes.tabling import BASIS, MIXED, basis_of, reader_of, sort, to_arrow
 from ariane.store import Stores
@@ -56,7 +57,7 @@ def passed(stores: Stores) -> dict[str, int]:
 
 def _append(stores: Stores, partition: str, offset: int, until: int) -> int:
     """Write the next batch of a partition; how many events it added."""
-    rules = rules_of(stores.path)
+    rules = in_force(stores).rules
     left = handed(stores.path, partition, kind_of(rules, stores.settings))
     ready = _handed_from(left, offset, until)
     if ready:

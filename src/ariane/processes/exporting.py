@@ -41,9 +41,10 @@ def export(stores: Stores) -> bool:
     since = min(written.values())
     with stores.state.read() as conn:
         read_to = sum(stores.state.offsets(conn, CONSUMER).values())
-        if read_to == stores.lake.progress("identifiers", STATE) and stores.lake.exists("identifiers"):
-            return False
         version = version_of(conn)
+        level = read_to == stores.lake.progress("identifiers", STATE) and version <= since
+        if level and stores.lake.exists("identifiers"):
+            return False
         progress = {STATE: read_to, VERSION: version}
         if not since:
             for name in TABLES:

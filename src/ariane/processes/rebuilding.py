@@ -19,6 +19,7 @@ from ariane.model import Event
 from ariane.processes import stream
 from ariane.processes.handing import clear
 from ariane.processes.levelling import Progress, catch_up
+from ariane.processes.renewing import renew
 from ariane.processes.sifting import QUARANTINE, REPLAY, warn
 from ariane.processes.tabling import BASIS, basis_of
 from ariane.store import DuckEngine, Stores
@@ -128,6 +129,7 @@ def _replay_lake(stores: Stores, starts: dict[str, int]) -> None:
     """Absorb the history before `starts` from the lake, in the order it was received, and start the stream after it."""
     engine = DuckEngine(stores.lake)
     memory = stream.Memory(stores)
+    renew(stores, None, memory.consents)  # while the state is empty: it will have been solved by these rules
     for rows in _in_batches(engine, stores.settings.stream_batch):
         retired = [row for row in rows if row["log_offset"] < starts.get(row["log_partition"], 1 << 62)]
         with stores.state.begin() as conn:

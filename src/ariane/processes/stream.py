@@ -22,6 +22,7 @@ from ariane.ingest.lag import note, noted
 from ariane.ingest.plan import plan_of
 from ariane.model import Event
 from ariane.processes.handing import LEAST_ROWS, hand, kind_of
+from ariane.processes.renewing import renew
 from ariane.processes.seen import FOR_EVER, Seen, day_of
 from ariane.processes.sifting import REPLAY, heard, sift, warn
 from ariane.processes.tabling import reader_of, to_arrow
@@ -61,11 +62,13 @@ class Memory:
         self.day = 0
         self.offsets: dict[str, int] = {}
         self.counts: dict[str, Counter[str]] = {}
+        self.rules: int | None = None
 
 
 def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
     """Take one batch of `partition` into the state; how many records it held. 0: nothing new."""
     memory = memory or Memory(stores)
+    memory.rules = renew(stores, memory.rules, memory.consents)
     with stores.state.read() as conn:
         offset = memory.offsets[partition] = stores.state.offset(conn, CONSUMER, partition)
     batch = stores.log.read(partition, offset, READ_BYTES)

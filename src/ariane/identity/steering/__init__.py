@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ariane.identity.commands import lift_event, merge_event, restore_event, retract_event, split_event
 from ariane.identity.explaining import what_would_leave
+from ariane.identity.noting import solved_by
 from ariane.identity.resolving import resolve_all
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "resolve_all",
     "restore_event",
     "retract_event",
+    "solved_by",
     "split_event",
     "what_would_leave",
 ]
