@@ -65,7 +65,7 @@ def test_the_same_rules_change_nobody() -> None:
     assert words(found) == ("Nobody would change: 4 persons stay as they are.",) and not found.changes
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(HISTORY)
 def test_what_was_foreseen_is_what_happens(history) -> None:
     held = Town()

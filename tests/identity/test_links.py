@@ -142,7 +142,7 @@ def evidence(draw: st.DrawFn) -> tuple[list[Known], list[Edge]]:
     return known, [Edge(100 * a, 100 * b, rule, at) for (a, b), rule, at in drawn]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(evidence(), st.randoms(use_true_random=False))
 def test_no_link_ever_joins_two_known_people(given, random) -> None:
     known, found = given
