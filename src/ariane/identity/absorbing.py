@@ -11,7 +11,6 @@ from ariane.identity.bulk import fetch, upsert
 from ariane.identity.commands import INTERNAL_SOURCE, MANUAL, SEPARATION, Ruling
 from ariane.identity.gathering import Evidence, Gathered, edge_key_of, gather
 from ariane.identity.growing import grow, note
-from ariane.identity.identifying import is_blocked
 from ariane.identity.recalling import Recall
 from ariane.identity.rules import Rules
 from ariane.identity.settling import Row, Settled, apart_from_any, load_edges, load_rows, settle
@@ -106,30 +105,6 @@ def _known(rows: Mapping[int, Row], batch: Gathered, settled: Settled, recall: R
         if component is not None and (plain := recall.plain.get(component)) is not None:
             known[plain.person_id] = plain.keys
     return known
-
-
-def resolve_all(conn: sa.Connection, rules: Rules | None = None) -> Changes:
-    """Compute every person again from the stored evidence. It changes nothing, unless the rules changed.
-
-    Reads every identifier and edge into memory.
-    """
-    rules = rules or Rules.default()
-    version, *marks = Recall().open(conn, to_change=True)
-    rows: dict[int, Row] = {}
-    load_rows(conn, identifiers.c.key, list(conn.execute(sa.select(identifiers.c.key)).scalars()), rows)
-    restated: set[int] = set()
-    for row in rows.values():
-        blocked = is_blocked(rules, row.kind, row.value)
-        if blocked != (row.status == "blocked"):
-            row.status = "blocked" if blocked else "live"
-            restated.add(row.key)
-    settled = settle(conn, rows.keys(), rows, rules)
-    settled.moved |= restated
-    batch = Gathered({}, {}, [], [], int(conn.execute(sa.select(sa.func.max(identifiers.c.last_us))).scalar() or 0))
-    write_identifiers(conn, rows, settled.moved, (), version)
-    gone = write_persons(conn, rows, batch, settled, {}, rules, version)
-    write_statuses(conn, settled, version)
-    return Changes(version, [], settled.changed(), frozenset(gone), marks=(marks[0], marks[1]))
 
 
 def _load(conn: sa.Connection, batch: Gathered, recall: Recall) -> dict[int, Row]:
