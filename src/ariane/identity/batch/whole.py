@@ -145,9 +145,10 @@ def _within(graph: Graph, group: Numbers, separations: Iterable[tuple[int, int]]
     pairs = np.array(sorted(separations), np.int64).reshape(-1, 2)
     if not pairs.size:
         return np.zeros((0, 2), np.int32)
-    rows = find(graph.keys, pairs.ravel()).reshape(-1, 2)
+    rows: Numbers = find(graph.keys, pairs.ravel()).reshape(-1, 2)
     rows = rows[(rows < graph.keys.size).all(axis=1)]
-    return rows[group[rows[:, 0]] == group[rows[:, 1]]]
+    within: Numbers = rows[group[rows[:, 0]] == group[rows[:, 1]]]
+    return within
 
 
 def _broken(
