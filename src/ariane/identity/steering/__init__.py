@@ -3,10 +3,10 @@ retraction would undo, and solving the whole history again when the rules have c
 
 from __future__ import annotations
 
+from ariane.identity.batch import resolve_all
 from ariane.identity.commands import lift_event, merge_event, restore_event, retract_event, split_event
 from ariane.identity.explaining import what_would_leave
 from ariane.identity.noting import solved_by
-from ariane.identity.resolving import resolve_all
 
 __all__ = [
     "lift_event",
