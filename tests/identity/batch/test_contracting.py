@@ -40,6 +40,7 @@ def test_contraction_finds_the_components() -> None:
 
 
 @pytest.mark.needs("spark")
+@pytest.mark.filterwarnings("ignore:'verifySchema' is ignored")  # ibis asks it of every table in memory
 def test_the_same_on_spark_connect(spark: str, tmp_path: Any) -> None:
     lake = Lake(tmp_path / "lake")
     n = A.size
