@@ -6,7 +6,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from ariane.errors import NotFound
+
+try:
+    from numba import njit
+except ImportError as missing:  # whoever needs speed more than room installs it
+    raise NotFound(
+        "numba is not installed.", where="ariane.identity.batch.compiled", allowed="SciPy's loops, which need nothing more",
+        next_step="Install the extra 'linkage': pip install 'ariane[linkage]'.",
+    ) from missing  # fmt: skip
 
 
 def _placed(keys: Any, slots: Any, numbers: Any, shift: Any) -> Any:

@@ -26,6 +26,10 @@ DIRTY are of a component and stand at its root: its persons must be looked up on
 OWN = SHARED | BLOCKED | PASSED
 
 
+_NO_TABLE = array("i", [-1])
+"""What a shard has until its first key comes: nothing is found in it."""
+
+
 class Nodes:
     """Identifiers, by place: the order in which they came.
 
@@ -38,7 +42,7 @@ class Nodes:
         self.kind, self.marks = array("b"), array("b")
         self.root, self.after, self.size, self.oldest = array("i"), array("i"), array("i"), array("i")
         self.head, self.degree = array("i"), array("i")
-        self._tables = [array("i", [-1] * 4) for _ in range(SHARDS)]
+        self._tables: list[array[int]] = [_NO_TABLE] * SHARDS
         self._filled = array("i", [0]) * SHARDS
         self._met: dict[int, int] = {}
 
@@ -47,8 +51,9 @@ class Nodes:
 
     @property
     def nbytes(self) -> int:
+        tables = [table for table in self._tables if table is not _NO_TABLE]
         columns = (self.key, self.first_us, self.kind, self.marks, self.root, self.after, self.size, self.oldest,
-                   self.head, self.degree, self._filled, *self._tables)  # fmt: skip
+                   self.head, self.degree, self._filled, *tables)  # fmt: skip
         return sum(column.__sizeof__() for column in columns)
 
     def place_of(self, key: int) -> int:
@@ -93,14 +98,14 @@ class Nodes:
     def _enter(self, place: int) -> None:
         shard = self.key[place] & (SHARDS - 1)
         table = self._tables[shard]
-        if self._filled[shard] * 4 >= len(table) * 3:
+        if self._filled[shard] * 4 >= len(table) * 3 or table is _NO_TABLE:
             table = self._grown(shard)
         self._put(table, place)
         self._filled[shard] += 1
 
     def _grown(self, shard: int) -> array[int]:
         old = self._tables[shard]
-        table = self._tables[shard] = array("i", [-1]) * (len(old) * 2)
+        table = self._tables[shard] = array("i", [-1]) * max(len(old) * 2, 4)
         for place in old:
             if place >= 0:
                 self._put(table, place)
