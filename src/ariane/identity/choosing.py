@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -59,13 +59,24 @@ def choose(
     return People(_found(conn, [row[:-1] for row in listed[offset : offset + limit]], rules), len(listed), held)
 
 
+def whose(conn: sa.Connection, permit: Permit, keys: Collection[int]) -> dict[int, tuple[Identifier, str]]:
+    """The identifiers of these keys, each with the person it belongs to; those that may be read."""
+    i = identifiers.c
+    held = sa.select(i.key, i.kind, i.value, i.person_id).where(consent.gate(permit, i.person_id))
+    return {row[0]: (Identifier(row[1], row[2]), row[3]) for row in fetch(conn, held, i.key, keys)}
+
+
 def _having(kind: str, channel: str, status: str) -> sa.ColumnElement[bool]:
     """Whether a person has an identifier of this kind, one seen on this channel, one of this status."""
     wanted: sa.ColumnElement[bool] = sa.true()
     for given in (("kind", kind), ("channel", channel), ("status", status)):
         if given[1]:
             i = identifiers.alias().c
-            fits = i.channels.contains(f'"{given[1]}":', autoescape=True) if given[0] == "channel" else i[given[0]] == given[1]
+            fits = (
+                i.channels.contains(f'"{given[1]}":', autoescape=True)
+                if given[0] == "channel"
+                else i[given[0]] == given[1]
+            )
             wanted &= sa.exists(sa.select(i.key).where((i.person_id == persons.c.person_id) & fits))
     return wanted
 
@@ -85,4 +96,6 @@ def _found(conn: sa.Connection, rows: Sequence[Sequence[Any]], rules: Rules | No
         rank = (-rules.priority(kind), first_us, value, kind)
         if person_id not in best or rank < best[person_id]:
             best[person_id] = rank
-    return tuple(Found(row[0], Identifier(best[row[0]][3], best[row[0]][2]), *row[1:]) for row in rows if row[0] in best)
+    return tuple(
+        Found(row[0], Identifier(best[row[0]][3], best[row[0]][2]), *row[1:]) for row in rows if row[0] in best
+    )

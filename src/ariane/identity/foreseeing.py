@@ -1,4 +1,4 @@
-"""What a decision about two identifiers would do, without doing it; which decisions stand, and which are not yet held."""
+"""What a decision about two identifiers would do, without doing it; which decisions stand; which are not held yet."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def foresee(
     rules = rules or Rules.default()
     rows, evidence = _around(conn, a, b)
     pair = (min(a.key, b.key), max(a.key, b.key))
-    changed = [edge for edge in _EVIDENCE[do](evidence, pair, rule)]
+    changed = _EVIDENCE[do](evidence, pair, rule)
     apart = _apart(conn, rows)
     apart = [one for one in apart if one != pair] + ([pair] if do == "split" else [])
     if do not in ("merge", "lift", "split"):

@@ -207,9 +207,7 @@ def changes(conn: sa.Connection, permit: Permit, *, limit: int = 50) -> tuple[Ch
     for person_id, key in fetch(conn, sa.select(i.person_id, i.key), i.person_id, involved):
         held[person_id].add(key)
     told = _told(conn, {row[0] for row in rows}, {key for keys in held.values() for key in keys})
-    return tuple(
-        Change(*row, tie=_between(told.get(row[0], ()), held[row[1]] | held[row[2]], row[3])) for row in rows
-    )
+    return tuple(Change(*row, tie=_between(told.get(row[0], ()), held[row[1]] | held[row[2]], row[3])) for row in rows)
 
 
 def _told(conn: sa.Connection, versions: set[int], keys: set[int]) -> dict[int, list[Tie]]:

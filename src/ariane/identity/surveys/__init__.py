@@ -1,15 +1,16 @@
-"""How identity stands as a whole, for those who look after it: counts by kind and rule, what several persons share, what
-was refused by which limit, values that name nobody, who became whom; and persons chosen by what they have.
+"""How identity stands as a whole, for those who look after it: counts by kind and rule, what several persons share,
+what was refused by which limit, values that name nobody, who became whom; and persons chosen by what they have.
 
 >>> from ariane import consent, identity
 >>> from ariane.identity.rules import rules_of
->>> from ariane.identity.surveys import Change, Refusal, Shared, Survey, blocked, changes, choose, refused, shared, survey
+>>> from ariane.identity.surveys import Change, Refusal, Shared, Survey
+>>> from ariane.identity.surveys import blocked, changes, choose, refused, shared, survey
 >>> from ariane.model import Event
 >>> from ariane.store import State
 >>> state = State("sqlite://"); state.create()
 >>> def login(number: int, cookie: str) -> Event:
-...     return Event(event_id=f"e{number}", message_id=f"m{number}", source="web", type="identify", name="", channel="web",
-...                  occurred_us=number, received_us=number, anonymous_id=cookie, user_id=f"u-{number}")
+...     return Event(event_id=f"e{number}", message_id=f"m{number}", source="web", type="identify", name="",
+...                  channel="web", occurred_us=number, received_us=number, anonymous_id=cookie, user_id=f"u-{number}")
 >>> with state.begin() as conn:
 ...     done = identity.absorb(conn, [login(1, "kiosk"), login(2, "kiosk"), login(3, "c-3")])
 >>> permit = consent.permit("service", actor="nina")
