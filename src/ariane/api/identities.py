@@ -11,6 +11,7 @@ from ariane.api.endpoint import Endpoint, Limit
 from ariane.api.persons import ACTOR, PairDecided, Rule, Said, TieDecided
 from ariane.consent.given import n_given
 from ariane.identity import foresight, surveys
+from ariane.identity.chosen import choose
 from ariane.identity.foresight import Decision, Part
 from ariane.identity.surveys import Change, Refusal, Shared, Survey
 from ariane.identity.threads import Held
@@ -80,7 +81,7 @@ def identity_state(workspace: Workspace, asked: IdentityAsked) -> IdentityState:
             surveys.blocked(conn, permit, limit=asked.limit),
             surveys.changes(conn, permit, limit=asked.limit),
             foresight.decisions(conn, permit, limit=asked.limit),
-            surveys.choose(conn, permit, limit=1).n_held_back,
+            choose(conn, permit, limit=1).n_held_back,
         )
 
 

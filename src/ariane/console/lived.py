@@ -1,4 +1,4 @@
-"""What a person lived, in short: when each of their machines is used, how far they are on the journey, what they said."""
+"""What a person lived, in short: when each machine is used, how far they are on the journey, what they said."""
 
 from __future__ import annotations
 

@@ -180,8 +180,8 @@ def _in_order(thread: Thread) -> list[Tie]:
     last = len(rank)
 
     def place(tie: Tie) -> tuple[bool, int, int, int]:
-        ends = sorted((rank.get(str(tie.a), last), rank.get(str(tie.b), last)))
-        return (tie.status != "live", *ends, tie.first_us)
+        low, high = sorted((rank.get(str(tie.a), last), rank.get(str(tie.b), last)))
+        return tie.status != "live", low, high, tie.first_us
 
     return sorted(thread.edges, key=place)
 

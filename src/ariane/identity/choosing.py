@@ -68,16 +68,13 @@ def whose(conn: sa.Connection, permit: Permit, keys: Collection[int]) -> dict[in
 
 def _having(kind: str, channel: str, status: str) -> sa.ColumnElement[bool]:
     """Whether a person has an identifier of this kind, one seen on this channel, one of this status."""
+    i = identifiers.alias().c
+    fits = [i.kind == kind] if kind else []
+    fits += [i.channels.contains(f'"{channel}":', autoescape=True)] if channel else []
+    fits += [i.status == status] if status else []
     wanted: sa.ColumnElement[bool] = sa.true()
-    for given in (("kind", kind), ("channel", channel), ("status", status)):
-        if given[1]:
-            i = identifiers.alias().c
-            fits = (
-                i.channels.contains(f'"{given[1]}":', autoescape=True)
-                if given[0] == "channel"
-                else i[given[0]] == given[1]
-            )
-            wanted &= sa.exists(sa.select(i.key).where((i.person_id == persons.c.person_id) & fits))
+    for one in fits:
+        wanted &= sa.exists(sa.select(i.key).where((i.person_id == persons.c.person_id) & one))
     return wanted
 
 

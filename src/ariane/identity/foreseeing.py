@@ -133,7 +133,8 @@ def _without(evidence: Iterable[Tie], pair: Pair, rules_left: Collection[str]) -
 
 
 def _edge(tie: Tie) -> Edge:
-    return Edge(*sorted((tie.a.key, tie.b.key)), tie.rule, tie.first_us)
+    low, high = sorted((tie.a.key, tie.b.key))
+    return Edge(low, high, tie.rule, tie.first_us)
 
 
 def _merged(evidence: list[Tie], pair: Pair, _rule: str) -> list[Edge]:

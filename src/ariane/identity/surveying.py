@@ -136,7 +136,13 @@ def _held(conn: sa.Connection, permit: Permit, status: str, limit: int) -> dict[
     names = ("key", "person_id", "kind", "value", "status", "first_us", "last_us", "n_events", "channels")
     where = (i.status == status) & consent.gate(permit, i.person_id)
     newest = sa.select(*[i[name] for name in names]).where(where).order_by(i.n_events.desc(), i.key).limit(limit)
-    return {row[0]: (row[1], Held(*row[2:8], _counts(row[8]))) for row in conn.execute(newest)}
+    return {
+        r.key: (
+            r.person_id,
+            Held(r.kind, r.value, r.status, r.first_us, r.last_us, r.n_events, _counts(r.channels)),
+        )
+        for r in conn.execute(newest)
+    }
 
 
 def refused(conn: sa.Connection, permit: Permit, rules: Rules | None = None, *, limit: int = 50) -> tuple[Refusal, ...]:
@@ -151,7 +157,7 @@ def refused(conn: sa.Connection, permit: Permit, rules: Rules | None = None, *, 
         .order_by(e.last_us.desc(), e.edge_key)
         .limit(limit)
     )  # fmt: skip
-    rows = conn.execute(statement).fetchall()
+    rows: list[Any] = list(conn.execute(statement))
     kinds = _kinds(conn, {person for row in rows for person in (row[2], row[5])})
     apart = _apart(conn)
     found = []

@@ -21,6 +21,7 @@ from ariane.console.tongue import Tongue
 from ariane.console.words import N_
 from ariane.errors import ArianeError, InputError, NotFound
 from ariane.identity import foresight
+from ariane.identity.chosen import whose
 from ariane.identity.foresight import Foreseen, Part
 from ariane.identity.threads import Thread
 from ariane.model import Identifier
@@ -170,7 +171,7 @@ def _meant(desk: Desk, asked: Asked) -> Meant | None:
         return None
     wanted = [tying.unref(asked.get(name)) for name in ("a", "b")]
     with desk.stores.state.read() as conn:
-        found = foresight.whose(conn, faces.permit_of(desk, asked), wanted)
+        found = whose(conn, faces.permit_of(desk, asked), wanted)
     if not all(key in found for key in wanted):
         raise NotFound("One of these identifiers is not known, or may not be read.", next_step="Choose two again.")
     return Meant(do, found[wanted[0]][0], found[wanted[1]][0], rule if rule in tying.RULES else "")
@@ -290,7 +291,7 @@ def _nothing(desk: Desk, tongue: Tongue, asked: Asked, meant: Meant) -> str:
             n = sum(one.kind == kind for thread in held for one in thread.identifiers)
             if rule.limit is not None and n > rule.limit:
                 return tongue._(
-                    "Nobody would change: one person may have %(limit)s of this kind (%(kind)s), and the two have %(n)s.",
+                    "Nobody would change: one person may have %(limit)s of this kind (%(kind)s), they have %(n)s.",
                     limit=tongue.number(rule.limit), kind=names.kind(tongue, kind), n=tongue.number(n),
                 )  # fmt: skip
     return tongue._("Nobody would change: they are one person already, or something else keeps them apart.")
@@ -347,5 +348,6 @@ def _others(desk: Desk, asked: Asked, thread: Thread) -> tuple[Other, ...]:
             ]
         )
         href = asked.link(a=tying.ref(a), b=tying.ref(b), q=None)
-        found.append(Other(person_id, href, b.kind, tying.label(b, clear=permit.purpose == "service"), said))
+        match = next(one for way in ("identifier", "name") for one in matches[way] if one.person_id == person_id)
+        found.append(Other(person_id, href, match.kind, searching.said(match, clear=permit.purpose == "service"), said))
     return tuple(found)

@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
+import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ariane import identity
+from ariane.consent import Permit
 from ariane.console import asked as asking
 from ariane.console import decided, faces, names, render, sheets, tying
 from ariane.console.asked import Asked
@@ -19,12 +21,13 @@ from ariane.console.figures import Figure, counted
 from ariane.console.tongue import Tongue
 from ariane.console.words import N_
 from ariane.errors import NotFound
-from ariane.identity import surveys
-from ariane.identity.surveys import Change, Refusal, Shared, Survey
+from ariane.identity import Rules, surveys
+from ariane.identity.chosen import choose
+from ariane.identity.surveys import Change, Refusal, Shared, Survey, Tally
 from ariane.identity.threads import Held
 from ariane.model import Identifier
 
-SHOWN, MOST_ROWS = 25, 5_000
+SHOWN, MOST_ROWS, MOST_CHANGES = 25, 5_000, 1_000
 HELD_AS = ("live", "shared", "blocked")
 JUDGED_AS = ("live", "refused", "inert", "retracted")
 CAUSES = {
@@ -147,7 +150,7 @@ class Found(msgspec.Struct, frozen=True):
 def _found(desk: Desk, asked: Asked, limit: int) -> Found:
     permit, rules = faces.permit_of(desk, asked), identity.rules_of(desk.path)
     with desk.stores.state.read() as conn:
-        page = surveys.choose(conn, permit, limit=1, rules=rules)
+        page = choose(conn, permit, limit=1, rules=rules)
         return Found(
             surveys.survey(conn, rules),
             surveys.shared(conn, permit, rules, limit=limit),
@@ -189,7 +192,7 @@ def _screen(desk: Desk, asked: Asked) -> IdentityScreen:
 def _figures(tongue: Tongue, found: Found) -> tuple[Figure, ...]:
     held, judged = found.survey.identifiers, found.survey.edges
 
-    def of(tallies: Iterable[surveys.Tally], *statuses: str) -> int:
+    def of(tallies: Iterable[Tally], *statuses: str) -> int:
         return sum(one.n for one in tallies if not statuses or one.status in statuses)
 
     persons = found.n_persons + found.n_held_back
@@ -206,9 +209,7 @@ def _figures(tongue: Tongue, found: Found) -> tuple[Figure, ...]:
     )
 
 
-def _matrix(
-    tongue: Tongue, tallies: Iterable[surveys.Tally], statuses: Sequence[str], named: Callable[[str], str]
-) -> Matrix:
+def _matrix(tongue: Tongue, tallies: Iterable[Tally], statuses: Sequence[str], named: Callable[[str], str]) -> Matrix:
     by: dict[str, dict[str, int]] = {}
     for one in tallies:
         by.setdefault(one.name, {})[one.status] = one.n
@@ -240,7 +241,10 @@ def _shared(desk: Desk, asked: Asked, one: Shared, clear: bool) -> SharedLine:
         _end(asked, Identifier(one.held.kind, one.held.value), one.person_id, clear),
         tongue.number(one.held.n_events),
         tongue.day(one.held.last_us),
-        tuple(_end(asked, met.identifier, met.person_id, clear) for met in one.met),
+        tuple(
+            End(met.identifier.kind, met.person_id, met.person_id, asked.link(f"/people/{met.person_id}"))
+            for met in one.met
+        ),
         max(0, one.n_met - len(one.met)),
         tongue.n_("met %(n)s account", "met %(n)s accounts", one.n_met),
     )
@@ -302,7 +306,7 @@ def _rules(desk: Desk, tongue: Tongue) -> tuple[RuleLine, ...]:
             kind,
             names.kind(tongue, kind),
             tongue.number(rule.priority),
-            tongue._("a human") if rules.is_strong(kind) else tongue._("a machine"),
+            tongue._("yes") if rules.is_strong(kind) else tongue._("no"),
             tongue.number(rule.limit) if rule.limit is not None else tongue._("any number"),
             tongue.n_("after %(n)s account", "after %(n)s accounts", rule.shared_after) if rule.shared_after else "",
             tongue.n_("%(n)s pattern", "%(n)s patterns", len(rule.block)) if rule.block else "",
@@ -318,34 +322,42 @@ def download(request: Request) -> Response:
     if name not in TABLES:
         raise NotFound("Identity has no such table.", allowed=", ".join(TABLES))
     header, rows = TABLES[name]
-    clear = faces.permit_of(desk, asked).purpose == "service"
-    return sheets.sheet(f"identity-{name}", header, rows(_found(desk, asked, MOST_ROWS), clear))
+    permit, rules = faces.permit_of(desk, asked), identity.rules_of(desk.path)
+    with desk.stores.state.read() as conn:
+        listed = list(rows(conn, permit, rules))
+    return sheets.sheet(f"identity-{name}", header, listed)
 
 
-def _rows_of_counts(found: Found, _clear: bool) -> Iterable[Sequence[object]]:
-    for of, tallies in (("identifiers", found.survey.identifiers), ("edges", found.survey.edges)):
+Rows = Iterable[Sequence[object]]
+
+
+def _rows_of_counts(conn: sa.Connection, _permit: Permit, rules: Rules) -> Rows:
+    counts = surveys.survey(conn, rules)
+    for of, tallies in (("identifiers", counts.identifiers), ("edges", counts.edges)):
         yield from ((of, one.name, one.status, one.n) for one in tallies)
 
 
-def _rows_of_shared(found: Found, clear: bool) -> Iterable[Sequence[object]]:
-    for one in found.shared:
+def _rows_of_shared(conn: sa.Connection, permit: Permit, rules: Rules) -> Rows:
+    clear = permit.purpose == "service"
+    for one in surveys.shared(conn, permit, rules, limit=MOST_ROWS):
         held = Identifier(one.held.kind, one.held.value)
         yield held.kind, tying.label(held, clear=clear), one.person_id, one.n_met, one.held.n_events
 
 
-def _rows_of_refused(found: Found, clear: bool) -> Iterable[Sequence[object]]:
-    for one in found.refused:
+def _rows_of_refused(conn: sa.Connection, permit: Permit, rules: Rules) -> Rows:
+    clear = permit.purpose == "service"
+    for one in surveys.refused(conn, permit, rules, limit=MOST_ROWS):
         a, b = (tying.label(end, clear=clear) for end in (one.tie.a, one.tie.b))
         yield one.tie.a.kind, a, one.person_a, one.tie.b.kind, b, one.person_b, one.tie.rule, one.because, one.kind
 
 
-def _rows_of_changes(found: Found, _clear: bool) -> Iterable[Sequence[object]]:
-    for one in found.changes:
+def _rows_of_changes(conn: sa.Connection, permit: Permit, _rules: Rules) -> Rows:
+    for one in surveys.changes(conn, permit, limit=MOST_CHANGES):
         rule = one.tie.rule if one.tie is not None else ""
         yield sheets.instant(one.at_us), one.old_person_id, one.cause, one.new_person_id, rule
 
 
-TABLES: dict[str, tuple[tuple[str, ...], Callable[[Found, bool], Iterable[Sequence[object]]]]] = {
+TABLES: dict[str, tuple[tuple[str, ...], Callable[[sa.Connection, Permit, Rules], Rows]]] = {
     "counts": (("of", "name", "status", "n"), _rows_of_counts),
     "shared": (("kind", "value", "person_id", "n_met", "n_events"), _rows_of_shared),
     "refused": (

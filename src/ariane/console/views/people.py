@@ -17,7 +17,7 @@ from ariane.console.desk import Desk
 from ariane.console.faces import bases, permit_of
 from ariane.console.reading import Option, Select
 from ariane.console.words import N_
-from ariane.identity import surveys
+from ariane.identity.chosen import choose
 from ariane.identity.threads import Found, People
 from ariane.model import DAY
 
@@ -130,7 +130,7 @@ def _listed(desk: Desk, asked: Asked, limit: int, offset: int) -> Listed:
                 for one in ones:
                     matches.setdefault(one.person_id, one)
     with desk.stores.state.read() as conn:
-        page = surveys.choose(
+        page = choose(
             conn, permit_of(desk, asked), among=list(matches) if q else None, order=_order(asked) or "",
             limit=limit, offset=offset, kind=_kind(asked) or "", channel=asked.get("channel")[:80],
             status="shared" if asked.get("state") == "shared" else "",
@@ -194,7 +194,7 @@ def _held(desk: Desk, asked: Asked, n: int) -> str:
     """How many persons the list leaves out; of a search that would tell of somebody, so everybody is counted."""
     if asked.get("q").strip():
         with desk.stores.state.read() as conn:
-            n = surveys.choose(conn, permit_of(desk, asked), limit=1).n_held_back
+            n = choose(conn, permit_of(desk, asked), limit=1).n_held_back
     return desk.tongue(asked.lang).n_(
         "%(n)s person objected to measurement: counted here, not listed",
         "%(n)s persons objected to measurement: counted here, not listed",
@@ -292,8 +292,8 @@ def download(request: Request) -> Response:
     asked = asking.read(request, desk.settings.language)
     listed = _listed(desk, asked, MOST_ROWS, 0)
     clear = permit_of(desk, asked).purpose == "service"
-    header = ("person_id", "identifier_kind", "identifier", "n_identifiers", "n_events", "first_seen_at", "last_seen_at",
-              "found_by", "found")  # fmt: skip
+    header = ("person_id", "identifier_kind", "identifier", "n_identifiers", "n_events", "first_seen_at",
+              "last_seen_at", "found_by", "found")  # fmt: skip
     rows = (
         (
             one.person_id,

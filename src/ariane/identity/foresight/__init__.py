@@ -2,7 +2,7 @@
 
 >>> from ariane import consent, identity
 >>> from ariane.identity import steering
->>> from ariane.identity.foresight import Decision, Foreseen, Part, decisions, foresee, unsettled, whose
+>>> from ariane.identity.foresight import Decision, Foreseen, Part, decisions, foresee, unsettled
 >>> from ariane.model import Event
 >>> from ariane.store import State
 >>> state = State("sqlite://"); state.create()
@@ -26,14 +26,10 @@
 ...     held, waiting = decisions(conn, permit)[0], unsettled(conn, [said])
 >>> isinstance(held, Decision), held.verb, held.actor, sorted(waiting)
 (True, 'split', 'nina', [])
->>> with state.read() as conn:
-...     [str(one) for one, _person in whose(conn, permit, [account.key]).values()]
-['user_id:ana']
 """
 
 from __future__ import annotations
 
-from ariane.identity.choosing import whose
 from ariane.identity.foreseeing import Decision, Foreseen, Part, decisions, foresee, unsettled
 
-__all__ = ["Decision", "Foreseen", "Part", "decisions", "foresee", "unsettled", "whose"]
+__all__ = ["Decision", "Foreseen", "Part", "decisions", "foresee", "unsettled"]

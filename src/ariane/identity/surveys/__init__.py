@@ -1,10 +1,10 @@
 """How identity stands as a whole, for those who look after it: counts by kind and rule, what several persons share,
-what was refused by which limit, values that name nobody, who became whom; and persons chosen by what they have.
+what was refused by which limit, values that name nobody, who became whom.
 
 >>> from ariane import consent, identity
 >>> from ariane.identity.rules import rules_of
->>> from ariane.identity.surveys import Change, Refusal, Shared, Survey
->>> from ariane.identity.surveys import blocked, changes, choose, refused, shared, survey
+>>> from ariane.identity.surveys import Change, Refusal, Shared, Survey, Tally
+>>> from ariane.identity.surveys import blocked, changes, refused, shared, survey
 >>> from ariane.model import Event
 >>> from ariane.store import State
 >>> state = State("sqlite://"); state.create()
@@ -16,19 +16,28 @@ what was refused by which limit, values that name nobody, who became whom; and p
 >>> permit = consent.permit("service", actor="nina")
 >>> with state.read() as conn:
 ...     whole, one = survey(conn), shared(conn, permit)[0]
-...     page = choose(conn, permit, kind="cookie", channel="web")
 ...     none = (*refused(conn, permit), *blocked(conn, permit), *changes(conn, permit))
 >>> isinstance(whole, Survey), [(each.name, each.status, each.n) for each in whole.identifiers][1:]
 (True, [('cookie', 'live', 1), ('cookie', 'shared', 1)])
->>> isinstance(one, Shared), one.n_met, page.total, none
-(True, 2, 1, ())
+>>> isinstance(one, Shared), one.n_met, isinstance(whole.edges[0], Tally), none
+(True, 2, True, ())
 >>> Refusal.__struct_fields__[:3], Change.__struct_fields__[1:4]
 (('tie', 'person_a', 'person_b'), ('old_person_id', 'new_person_id', 'cause'))
 """
 
 from __future__ import annotations
 
-from ariane.identity.choosing import choose
-from ariane.identity.surveying import Change, Refusal, Shared, Survey, blocked, changes, refused, shared, survey
+from ariane.identity.surveying import (
+    Change,
+    Refusal,
+    Shared,
+    Survey,
+    Tally,
+    blocked,
+    changes,
+    refused,
+    shared,
+    survey,
+)
 
-__all__ = ["Change", "Refusal", "Shared", "Survey", "blocked", "changes", "choose", "refused", "shared", "survey"]
+__all__ = ["Change", "Refusal", "Shared", "Survey", "Tally", "blocked", "changes", "refused", "shared", "survey"]
