@@ -90,9 +90,8 @@ def foresee(
     pair = (min(a.key, b.key), max(a.key, b.key))
     changed = _EVIDENCE[do](evidence, pair, rule)
     apart = _apart(conn, rows)
-    apart = [one for one in apart if one != pair] + ([pair] if do == "split" else [])
-    if do not in ("merge", "lift", "split"):
-        apart = _apart(conn, rows)
+    if do in ("merge", "lift", "split"):
+        apart = [one for one in apart if one != pair] + ([pair] if do == "split" else [])
     before: defaultdict[str, set[int]] = defaultdict(set)
     for key, row in rows.items():
         before[row.person_id].add(key)
@@ -151,9 +150,10 @@ def _retracted(evidence: list[Tie], pair: Pair, rule: str) -> list[Edge]:
 
 
 def _restored(evidence: list[Tie], pair: Pair, rule: str) -> list[Edge]:
-    back = [edge for tie in evidence if tie.status == "retracted" and rule in ("", tie.rule) and
-            ((edge := _edge(tie)).a, edge.b) == pair]  # fmt: skip
-    return [*_without(evidence, pair, RULES), *back]
+    if rule == MANUAL:  # giving back what was decided by hand is deciding it again, without lifting a split
+        return _merged(evidence, pair, rule)
+    edges = [_edge(tie) for tie in evidence if tie.status == "retracted" and rule in ("", tie.rule)]
+    return [*_without(evidence, pair, RULES), *(edge for edge in edges if (edge.a, edge.b) == pair)]
 
 
 _EVIDENCE: dict[str, Callable[[list[Tie], Pair, str], list[Edge]]] = {

@@ -278,7 +278,7 @@ def _change(desk: Desk, asked: Asked, one: Change, clear: bool) -> ChangeLine:
         ends = " – ".join(
             f"{names.kind(tongue, end.kind)} {tying.label(end, clear=clear)}" for end in (one.tie.a, one.tie.b)
         )
-        why = f"{ends}: {tongue._(tying.RULES.get(one.tie.rule, one.tie.rule))}{status}"
+        why = names.pair(tongue, ends, tongue._(tying.RULES.get(one.tie.rule, one.tie.rule)) + status)
     return ChangeLine(
         icon=icon,
         old=one.old_person_id,
