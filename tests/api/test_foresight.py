@@ -29,8 +29,8 @@ DECIDED = st.tuples(st.sampled_from(sorted(GIVEN)), PAIRS, st.sampled_from(["", 
 def happened(number: int, seen: tuple[int, int | None, int | None, bool]) -> Event:
     cookie, user, email, named = seen
     return Event(
-        event_id=f"e{number}", message_id=f"m{number}", source="web", type="identify" if named else "track", name="Seen",
-        channel="web", occurred_us=number, received_us=number, anonymous_id=f"c{cookie}",
+        event_id=f"e{number}", message_id=f"m{number}", source="web", type="identify" if named else "track",
+        name="Seen", channel="web", occurred_us=number, received_us=number, anonymous_id=f"c{cookie}",
         user_id=f"u{user}" if user is not None else None,
         properties={"email": f"e{email}@a.fr"} if email is not None else {},
     )  # fmt: skip
@@ -41,8 +41,8 @@ def decided(number: int, do: str, pair: tuple[str, str], rule: str) -> Event:
     more: dict[str, Any] = {"rule": rule} if do in ("retract", "restore") else {}
     payload = GIVEN[do](a, b, actor="nina", at="2026-01-02T03:04:05Z", **more)
     return Event(
-        event_id=f"d{number}", message_id=f"d{number}", source="_ariane", type="track", name=payload["event"], channel="",
-        occurred_us=number, received_us=number, properties=payload["properties"],
+        event_id=f"d{number}", message_id=f"d{number}", source="_ariane", type="track", name=payload["event"],
+        channel="", occurred_us=number, received_us=number, properties=payload["properties"],
     )  # fmt: skip
 
 

@@ -18,11 +18,12 @@ THEME_RULES = ["color-contrast"]
 """The rules whose answer a theme can change."""
 
 FULL = (
-    "/", "/people", "/people/PERSON", "/journeys", "/journeys?open=step:searches", "/live", "/live?open=PLACE",
+    "/", "/people?q=order completed", "/people/PERSON", "/people/PERSON/decide?do=merge&q=example",
+    "/identity", "/journeys", "/journeys?open=step:searches", "/live", "/live?open=PLACE",
     "/sources", "/sources?open=till&channel=store", "/sources/import?file=till.csv", "/plan",
     "/plan?open=Order Completed", "/planted", "/nowhere",
 )  # fmt: skip
-EMPTY = ("/", "/people", "/journeys", "/live", "/sources", "/sources/import", "/plan")
+EMPTY = ("/", "/people", "/identity", "/journeys", "/live", "/sources", "/sources/import", "/plan")
 
 pytestmark = pytest.mark.needs("chromium")
 
