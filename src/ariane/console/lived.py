@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from ariane import consent, journeys, voice
-from ariane.consent import Population
 from ariane.console import faces, happening, masking, names, reading
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
+from ariane.console.past import past
 from ariane.identity.threads import Thread
 from ariane.journeys import Journey
-from ariane.model import Purpose
 
-MOST_MACHINES, MOST_EVENTS, MOST_ANSWERS = 12, 20_000, 8
+MOST_MACHINES, MOST_ANSWERS = 12, 8
 STAGES = ("before", "consideration", "conversion", "evaluation", "loyalty")
 
 
@@ -69,57 +68,30 @@ class Lived(msgspec.Struct, frozen=True):
     n_answers: str
 
 
-def population_of(desk: Desk, asked: Asked, person_id: str) -> Population:
-    """One person's events, for the purpose of the page."""
-    permit = faces.permit_of(desk, asked)
-    purpose: Purpose = "service" if permit.purpose == "service" else "measurement"
-    return consent.population(
-        desk.engine, purpose, basis=permit.basis, segment=lambda events: events.filter(events.person_id == person_id)
-    )
-
-
 def lived(desk: Desk, asked: Asked, thread: Thread) -> Lived:
     """The three cards for this person."""
-    permit = faces.permit_of(desk, asked)
-
-    def compute() -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
-        about = population_of(desk, asked, thread.person_id)
-        run = desk.engine.run
-        when = about.events.select("occurred_us", "anonymous_id", "context").limit(MOST_EVENTS)
-        journey = reading.journey_of(desk)
-        last, count = [], []
-        if journey.steps:
-            touches = journeys.touchpoints(about, journey)
-            newest = touches.order_by([touches.occurred_us.desc(), touches.step_index.desc(), touches.event_id])
-            last = run(newest.select("step", "channel", "occurred_us").limit(1)).to_pylist()
-            count = run(touches.group_by("step").aggregate(n=touches.count())).to_pylist()
-        said = voice.answers(about)
-        answered = run(said.order_by([said.answered_us.desc(), said.answer_id])).to_pylist()
-        return run(when).to_pylist(), last, count, answered
-
-    used, last, count, answered = desk.answer(("lived", thread.person_id, permit.purpose), compute)
-    clear = permit.purpose == "service"
-    machines, n_more = _machines(desk, asked, thread, used, clear)
-    tongue = desk.tongue(asked.lang)
+    tongue, known = desk.tongue(asked.lang), past(desk, asked, thread.person_id)
+    clear = faces.permit_of(desk, asked).purpose == "service"
+    machines, n_more = _machines(desk, asked, thread, known.events, clear)
     return Lived(
         machines=machines,
         n_more_machines=n_more,
         zone=tongue.zone,
-        position=_position(desk, asked, reading.journey_of(desk), last, count),
-        answers=tuple(_answer(desk, asked, row) for row in answered[:MOST_ANSWERS]),
-        n_answers=tongue.n_("%(n)s answer", "%(n)s answers", len(answered)),
+        position=_position(desk, asked, reading.journey_of(desk), known.events),
+        answers=tuple(_answer(desk, asked, row) for row in known.answers[:MOST_ANSWERS]),
+        n_answers=tongue.n_("%(n)s answer", "%(n)s answers", len(known.answers)),
     )
 
 
 def _machines(
-    desk: Desk, asked: Asked, thread: Thread, used: list[dict[str, Any]], clear: bool
+    desk: Desk, asked: Asked, thread: Thread, used: Sequence[dict[str, Any]], clear: bool
 ) -> tuple[tuple[Machine, ...], int]:
     """Each device, or the cookie where no device was named, by the hour of the day; the busiest first."""
     tongue = desk.tongue(asked.lang)
     held = {(one.kind, one.value) for one in thread.identifiers}
     hours: dict[tuple[str, str], list[int]] = {}
     for row in used:
-        machine = ("device", _device(row["context"]))
+        machine = ("device", row["device"])
         if machine not in held:
             machine = ("cookie", row["anonymous_id"] or "")
         if machine in held:
@@ -139,34 +111,13 @@ def _machines(
     return found, max(0, len(ranked) - MOST_MACHINES)
 
 
-class _Machine(msgspec.Struct):
-    id: str | int | None = None
-
-
-class _Context(msgspec.Struct):
-    device: _Machine | None = None
-
-
-_context = msgspec.json.Decoder(_Context).decode
-
-
-def _device(context: str | None) -> str:
-    """The device an event's context names."""
-    try:
-        device = _context(context or "{}").device
-    except msgspec.MsgspecError:
-        return ""
-    return str(device.id) if device is not None and device.id is not None else ""
-
-
-def _position(
-    desk: Desk, asked: Asked, journey: Journey, last: list[dict[str, Any]], count: list[dict[str, Any]]
-) -> Position | None:
-    if not last:
+def _position(desk: Desk, asked: Asked, journey: Journey, events: Sequence[dict[str, Any]]) -> Position | None:
+    last = next((row for row in events if row["step"]), None)
+    if last is None:
         return None
     tongue = desk.tongue(asked.lang)
-    reached = {row["step"] for row in count}
-    here = journey.step(last[0]["step"])
+    reached = {row["step"] for row in events if row["step"]}
+    here = journey.step(last["step"])
     stages = []
     for number, key in enumerate(STAGES, 1):
         steps = [step.key for step in journey.steps if step.stage == key]
@@ -177,8 +128,8 @@ def _position(
     return Position(
         tuple(stages),
         names.short(here.label(asked.lang)),
-        names.channel(tongue, last[0]["channel"] or ""),
-        tongue.moment(last[0]["occurred_us"]),
+        names.channel(tongue, last["channel"] or ""),
+        tongue.moment(last["occurred_us"]),
         tongue._(
             "%(reached)s of %(steps)s steps reached",
             reached=tongue.number(len(reached)),

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-import ibis
 import msgspec
 
-from ariane import journeys
-from ariane.console import faces, happening, lived, names, reading
-from ariane.console.asked import KEPT, Asked
+from ariane.console import happening, names, reading
+from ariane.console.asked import KEPT, Asked, Period
 from ariane.console.desk import Desk
+from ariane.console.past import past
 from ariane.console.reading import Option, Select
 from ariane.identity.threads import Thread
 
 PAGE = 40
-MOST = 20_000  # events in a sheet
 MOST_NAMES = 80
+LATEST_US = 253_402_300_799_999_999
 
 
 class Happening(msgspec.Struct, frozen=True):
@@ -61,12 +61,14 @@ FIELDS = ("channel", "event", "text", "since", "until")
 
 def wanted(asked: Asked) -> Wanted:
     """What the address asks for. InputError when it names a day that is none."""
-    period = asked.period(0, 0) if asked.range == "custom" else None
-    since, until = (None, None) if period is None else (period.since_us, period.until_us)
+    period = asked.period(0, LATEST_US) if asked.range == "custom" else Period(None, None)
     return Wanted(
-        asked.get("channel"), asked.get("event"), asked.get("text").strip().lower()[:200],
-        since if asked.get("since") else None, until if asked.get("until") else None,
-    )  # fmt: skip
+        asked.get("channel"),
+        asked.get("event"),
+        asked.get("text").strip().lower()[:200],
+        period.since_us if asked.get("since") else None,
+        period.until_us if asked.get("until") else None,
+    )
 
 
 def filters(desk: Desk, asked: Asked, thread: Thread, events: tuple[str, ...]) -> Filters:
@@ -96,55 +98,27 @@ def filters(desk: Desk, asked: Asked, thread: Thread, events: tuple[str, ...]) -
 
 
 def rows_of(desk: Desk, asked: Asked, person_id: str, *, most: int = PAGE) -> tuple[list[dict[str, Any]], int]:
-    """A page of the person's events, the newest first, each with its step, and how many there are."""
-    permit, chosen = faces.permit_of(desk, asked), wanted(asked)
-
-    def compute() -> tuple[list[dict[str, Any]], int]:
-        about = lived.population_of(desk, asked, person_id)
-        events = _narrowed(about.events, chosen)
-        counted = desk.engine.run(events.aggregate(n=events.count())).to_pylist()[0]["n"]
-        newest = events.order_by([events.occurred_us.desc(), events.event_id.desc()])
-        page = newest.select(*happening.COLUMNS).limit(most, offset=0 if most > PAGE else (asked.page - 1) * PAGE)
-        rows = desk.engine.run(page).to_pylist()
-        journey = reading.journey_of(desk)
-        touches = journeys.touchpoints(about, journey) if journey.steps else None
-        steps: dict[str, str] = {}
-        if touches is not None:
-            steps = {
-                row["event_id"]: row["step"] for row in desk.engine.run(touches.select("event_id", "step")).to_pylist()
-            }
-        return [{**row, "step": steps.get(row["event_id"], "")} for row in rows], int(counted)
-
-    return desk.answer(("timeline", person_id, permit.purpose, chosen, asked.page, most), compute)
+    """A page of the person's events that the address asks for, newest first, and how many there are."""
+    chosen = wanted(asked)
+    rows = [row for row in past(desk, asked, person_id).events if _fits(row, chosen)]
+    first = 0 if most > PAGE else (asked.page - 1) * PAGE
+    return rows[first : first + most], len(rows)
 
 
-def _narrowed(events: ibis.Table, chosen: Wanted) -> ibis.Table:
-    if chosen.channel:
-        events = events.filter(events.channel == chosen.channel)
-    if chosen.event:
-        events = events.filter(events.event == chosen.event)
-    if chosen.text:
-        within = events.event.fill_null("").lower() + " " + events.properties.fill_null("").lower()
-        events = events.filter(within.contains(chosen.text))
-    if chosen.since_us is not None:
-        events = events.filter(events.occurred_us >= chosen.since_us)
-    if chosen.until_us is not None:
-        events = events.filter(events.occurred_us < chosen.until_us)
-    return events
+def _fits(row: dict[str, Any], chosen: Wanted) -> bool:
+    return (
+        chosen.channel in ("", row["channel"])
+        and chosen.event in ("", row["event"])
+        and (chosen.since_us is None or row["occurred_us"] >= chosen.since_us)
+        and (chosen.until_us is None or row["occurred_us"] < chosen.until_us)
+        and chosen.text in f"{row['event'] or ''} {row['properties'] or ''}".lower()
+    )
 
 
 def event_names(desk: Desk, asked: Asked, person_id: str) -> tuple[str, ...]:
     """What happened to the person, by name, the most frequent first."""
-    permit = faces.permit_of(desk, asked)
-
-    def compute() -> tuple[str, ...]:
-        events = lived.population_of(desk, asked, person_id).events
-        named = events.filter(events.event.notnull() & (events.event != ""))
-        counted = named.group_by("event").aggregate(n=named.count())
-        rows = desk.engine.run(counted.order_by([counted.n.desc(), counted.event]).limit(MOST_NAMES)).to_pylist()
-        return tuple(row["event"] for row in rows)
-
-    return desk.answer(("event names", person_id, permit.purpose), compute)
+    counted = Counter(row["event"] for row in past(desk, asked, person_id).events if row["event"])
+    return tuple(name for name, _ in sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_NAMES])
 
 
 def days(desk: Desk, asked: Asked, rows: list[dict[str, Any]]) -> tuple[Day, ...]:

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from ariane import consent, identity
 from ariane.console import asked as asking
-from ariane.console import decided, faces, happening, lived, masking, names, render, sheets, timeline, tying
+from ariane.console import decided, faces, happening, lived, masking, names, past, render, sheets, timeline, tying
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.views.people import Pages, pages_of
@@ -237,7 +237,7 @@ def _sheet_of_evidence(desk: Desk, asked: Asked, thread: Thread, name: str) -> R
 
 def _sheet_of_timeline(desk: Desk, asked: Asked, thread: Thread, name: str) -> Response:
     tongue = desk.tongue(asked.lang)
-    found, _ = timeline.rows_of(desk, asked, thread.person_id, most=timeline.MOST)
+    found, _ = timeline.rows_of(desk, asked, thread.person_id, most=past.MOST)
     rows = (
         (
             sheets.instant(row["occurred_us"]), row["channel"], happening.headline(tongue, row), row["step"],
