@@ -18,7 +18,7 @@ THEME_RULES = ["color-contrast"]
 """The rules whose answer a theme can change."""
 
 FULL = (
-    "/", "/people?q=order completed", "/people/PERSON", "/people/PERSON/decide?do=merge&q=example",
+    "/", "/people?q=order completed", "/people/PERSON", "/people/PERSON/decide?do=split&PAIR",
     "/identity", "/journeys", "/journeys?open=step:searches", "/live", "/live?open=PLACE",
     "/sources", "/sources?open=till&channel=store", "/sources/import?file=till.csv", "/plan",
     "/plan?open=Order Completed", "/planted", "/nowhere",
@@ -54,6 +54,10 @@ def page(browser: Any) -> Iterator[Any]:
 def visit(page: Any, site: Site, where: str) -> None:
     """Go there, and wait until it has been measured."""
     where = where.replace("PERSON", site.person()) if "PERSON" in where else where
+    if "PAIR" in where:
+        page_of = site.get(where.partition("/decide")[0]).text
+        a, b = re.findall(r'<option value="([0-9a-f]{16})"', page_of)[:2]
+        where = where.replace("PAIR", f"a={a}&b={b}")
     if "PLACE" in where:
         found = re.search(r"open=([^\"&]+)", site.get("/live?status=accepted").text)
         assert found
