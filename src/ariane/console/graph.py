@@ -6,6 +6,7 @@ It is a function of the evidence alone, so the same person is always drawn the s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import cos, pi, sin
 
@@ -74,7 +75,8 @@ def picture(
     >>> len(drawn.nodes), len(drawn.links), (drawn.nodes[0].x, drawn.nodes[0].y)
     (3, 2, (0.0, 0.0))
     """
-    shown = list(keys[:MOST])
+    ties = list(ties)
+    shown = _shown(keys, ties)
     held = set(shown)
     lines = [tie for tie in ties if tie[0] in held and tie[1] in held]
     children = _tree(shown, lines)
@@ -92,6 +94,13 @@ def picture(
     left, right = _wide([node.x for node in nodes], MARGIN + 40, LEAST[0])
     top, low = _wide([node.y for node in nodes], MARGIN * 0.6, LEAST[1])
     return Picture(nodes, links, f"{left:.0f} {top:.0f} {right - left:.0f} {low - top:.0f}", len(keys) - len(shown))
+
+
+def _shown(keys: Sequence[str], ties: list[Line]) -> list[str]:
+    """Those there is room for: the strongest, then what ties most others, or these would hang on nothing."""
+    n_ties = Counter(end for tie in ties if tie[3] == "live" for end in tie[:2])
+    ranked = sorted(range(1, len(keys)), key=lambda place: (-n_ties[keys[place]], place))
+    return [keys[place] for place in sorted([0, *ranked[: MOST - 1]])]
 
 
 def _wide(places: list[float], margin: float, least: float) -> tuple[float, float]:

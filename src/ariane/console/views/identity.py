@@ -152,7 +152,7 @@ def _found(desk: Desk, asked: Asked, limit: int) -> Found:
     with desk.stores.state.read() as conn:
         page = choose(conn, permit, limit=1, rules=rules)
         return Found(
-            surveys.survey(conn, rules),
+            desk.answer(("identity counts", rules), lambda: surveys.survey(conn, rules)),
             surveys.shared(conn, permit, rules, limit=limit),
             surveys.refused(conn, permit, rules, limit=limit),
             surveys.changes(conn, permit, limit=limit),
