@@ -225,3 +225,11 @@ def test_hostile_words_run_nothing(page: Any, hostile_site: Site) -> None:
         assert page.evaluate("document.querySelectorAll('script:not([src]), img').length") == 0
     assert not page.wrong
     assert HOSTILE[0] in page.content() or page.get_by_text("<script>").count()
+
+
+def test_what_is_typed_narrows_at_once(page: Any, town_site: Site) -> None:
+    for where, field in (("/people", "q"), ("/live", "q"), ("/people/PERSON", "text")):
+        visit(page, town_site, where)
+        page.fill(f"input[name={field}]", "order completed")
+        page.wait_for_function(f"() => location.search.includes('{field}=order')")
+    assert not page.wrong
