@@ -23,7 +23,7 @@ FULL = (
     "/sources", "/sources?open=till&channel=store", "/sources/import?file=till.csv", "/plan",
     "/plan?open=Order Completed", "/planted", "/nowhere",
 )  # fmt: skip
-EMPTY = ("/", "/people", "/identity", "/journeys", "/live", "/sources", "/sources/import", "/plan")
+EMPTY = ("/", "/people", "/journeys", "/live", "/sources", "/sources/import", "/plan")
 
 pytestmark = pytest.mark.needs("chromium")
 
