@@ -14,13 +14,14 @@ import pyarrow as pa
 
 from ariane import attribution, identity, ingest, journeys, measure, predict, segments, voice
 from ariane.errors import InputError
-from ariane.identity import steering
+from ariane.identity import foresight, steering
 from ariane.model import Event, Identifier, Purpose, event_id_of
 from ariane.opened import Opened, iso, noting, to_us
 from ariane.result import Counted, Listed, Result, Tabular
 
 if TYPE_CHECKING:
     from ariane.consent import Population
+    from ariane.identity.foresight import Foreseen
     from ariane.identity.threads import Explanation, Found, People, Preview, Thread
     from ariane.journeys.measured import Finding, Funnel, JourneyMap
 
@@ -121,6 +122,31 @@ class Persons:
     def retract(self, a: Identifier | str, b: Identifier | str, *, rule: str = "", actor: str, reason: str) -> Decided:
         """Decide that the evidence between two identifiers counts no more, under one rule or under all."""
         return self._decide(steering.retract_event, a, b, actor, reason, rule=rule)
+
+    def lift(self, a: Identifier | str, b: Identifier | str, *, actor: str, reason: str) -> Decided:
+        """Take back a split."""
+        return self._decide(steering.lift_event, a, b, actor, reason)
+
+    def restore(self, a: Identifier | str, b: Identifier | str, *, rule: str = "", actor: str, reason: str) -> Decided:
+        """Take back a retraction, under one rule or under all."""
+        return self._decide(steering.restore_event, a, b, actor, reason, rule=rule)
+
+    def foresee(
+        self,
+        do: str,
+        a: Identifier | str,
+        b: Identifier | str,
+        purpose: Purpose = "service",
+        *,
+        rule: str = "",
+        actor: str = ACTOR,
+    ) -> Foreseen:
+        """The persons before and after a decision, without taking it. `do`: merge, split, lift, retract or restore."""
+        permit, rules = self._ws.permit(purpose, actor), identity.rules_of(self._ws.path)
+        one, other = self.identifier(a), self.identifier(b)
+        return self._ws.looked_up(
+            lambda conn: foresight.foresee(conn, permit, one, other, do=do, rule=rule, rules=rules)
+        )
 
     def preview(self, a: Identifier | str, b: Identifier | str, *, rule: str = "", actor: str = ACTOR) -> Preview:
         """What retracting that evidence would undo, without doing it."""

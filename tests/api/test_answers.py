@@ -19,6 +19,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "/api/people/{id}": {"id": "user_id:buyer-1"},
     "/api/people/{id}/events": {"id": "email:Buyer-1@Example.org"},
     "/api/explain": {"a": "user_id:buyer-1", "b": "cookie:c-1"},
+    "/api/preview": {"do": "split", "a": "user_id:buyer-1", "b": "cookie:c-1"},
     "/api/segments/members": {"rule": "buyers"},
     "/api/relations/{name}": {"name": "orders"},
     "/api/journeys/funnel": {"steps": "looks,pays"},
@@ -42,9 +43,9 @@ def test_an_endpoint_answers_what_its_schema_says(client: Client, endpoint: api.
     assert "n_held_back" in said or endpoint.path in NO_POPULATION
 
 
-ABOUT_ONE = ("people", "explain", "plan/event")
+ABOUT_ONE = ("people", "explain", "preview", "plan/event")
 ABOUT_EVENTS = {"", "/event", "/quarantine", "/personal", "/noise"}
-NO_POPULATION = {"/api/workspace", "/api/people/{id}", "/api/people/{id}/events", "/api/explain"} | {
+NO_POPULATION = {"/api/workspace", "/api/people/{id}", "/api/people/{id}/events", "/api/explain", "/api/preview"} | {
     f"/api/plan{what}" for what in ABOUT_EVENTS
 }
 

@@ -33,6 +33,31 @@ def test_a_merge_and_a_split_hold_once_the_stream_has_them(own_town: tuple[Works
     parted = client.get("/api/explain", **pair)
     assert (parted["same"], parted["because"]) == (False, "separated")
     assert client.get("/api/people")["total"] == 17
+    decided = client.get("/api/identity")["decisions"][0]
+    assert (decided["verb"], decided["actor"]) == ("split", "nina")
+    assert "c-visitor" in (decided["a"]["value"], decided["b"]["value"])
+
+
+def test_what_a_decision_would_do_is_what_it_does_and_can_be_taken_back(own_town: tuple[Workspace, Client]) -> None:
+    workspace, client = own_town
+    pair = {"a": "cookie:c-4", "b": "user_id:buyer-4"}
+
+    def holders() -> set[str]:
+        people = (client.get(f"/api/people/{one}") for one in pair.values())
+        return {f"{one['person_id']}:{len(one['identifiers'])}" for one in people}
+
+    start = holders()
+    for do, back in (("retract", "restore"), ("split", "lift")):
+        foreseen = client.get("/api/preview", do=do, **pair)
+        assert len(foreseen["before"]) == len(foreseen["n_consents_before"]) == 1
+        client.post(f"/api/people/{do}", pair | WHO)
+        settle(workspace)
+        assert holders() == {f"{part['person_id']}:{len(part['identifiers'])}" for part in foreseen["after"]} != start
+        again = client.get("/api/preview", do=back, **pair)
+        client.post(f"/api/people/{back}", pair | WHO)
+        settle(workspace)
+        assert holders() == {f"{part['person_id']}:{len(part['identifiers'])}" for part in again["after"]} == start
+    assert client.get("/api/preview", do="lift", **pair)["after"] == []
 
 
 def test_evidence_retracted_counts_no_more(own_town: tuple[Workspace, Client]) -> None:

@@ -23,6 +23,7 @@ QUESTIONS: dict[str, Callable[[Workspace], Any]] = {
     "people.timeline": lambda ws: ws.people.timeline("user_id:buyer-1"),
     "people.explain": lambda ws: ws.people.explain("user_id:buyer-1", "cookie:c-1"),
     "people.preview": lambda ws: ws.people.preview("user_id:buyer-1", "cookie:c-1"),
+    "people.foresee": lambda ws: ws.people.foresee("split", "user_id:buyer-1", "cookie:c-1"),
     "journeys.map": lambda ws: ws.journeys.map(),
     "journeys.sessions": lambda ws: ws.journeys.sessions(),
     "journeys.touchpoints": lambda ws: ws.journeys.touchpoints(),
@@ -43,6 +44,8 @@ WRITTEN: dict[str, Callable[[Workspace], Any]] = {
     "people.merge": lambda ws: ws.people.merge("user_id:buyer-1", "cookie:c-2", **REASON),
     "people.split": lambda ws: ws.people.split("user_id:buyer-1", "cookie:c-3", **REASON),
     "people.retract": lambda ws: ws.people.retract("user_id:buyer-1", "cookie:c-1", **REASON),
+    "people.lift": lambda ws: ws.people.lift("user_id:buyer-1", "cookie:c-3", **REASON),
+    "people.restore": lambda ws: ws.people.restore("user_id:buyer-1", "cookie:c-1", **REASON),
 }
 NO_QUESTION = {"people.identifier"}
 

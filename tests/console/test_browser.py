@@ -18,7 +18,8 @@ THEME_RULES = ["color-contrast"]
 """The rules whose answer a theme can change."""
 
 FULL = (
-    "/", "/people", "/people/PERSON", "/journeys", "/journeys?open=step:searches", "/live", "/live?open=PLACE",
+    "/", "/people?q=order completed", "/people/PERSON", "/people/PERSON/decide?do=split&PAIR",
+    "/identity", "/journeys", "/journeys?open=step:searches", "/live", "/live?open=PLACE",
     "/sources", "/sources?open=till&channel=store", "/sources/import?file=till.csv", "/plan",
     "/plan?open=Order Completed", "/planted", "/nowhere",
 )  # fmt: skip
@@ -53,6 +54,10 @@ def page(browser: Any) -> Iterator[Any]:
 def visit(page: Any, site: Site, where: str) -> None:
     """Go there, and wait until it has been measured."""
     where = where.replace("PERSON", site.person()) if "PERSON" in where else where
+    if "PAIR" in where:
+        page_of = site.get(where.partition("/decide")[0]).text
+        a, b = re.findall(r'<option value="([0-9a-f]{16})"', page_of)[:2]
+        where = where.replace("PAIR", f"a={a}&b={b}")
     if "PLACE" in where:
         found = re.search(r"open=([^\"&]+)", site.get("/live?status=accepted").text)
         assert found
@@ -220,3 +225,11 @@ def test_hostile_words_run_nothing(page: Any, hostile_site: Site) -> None:
         assert page.evaluate("document.querySelectorAll('script:not([src]), img').length") == 0
     assert not page.wrong
     assert HOSTILE[0] in page.content() or page.get_by_text("<script>").count()
+
+
+def test_what_is_typed_narrows_at_once(page: Any, town_site: Site) -> None:
+    for where, field in (("/people", "q"), ("/live", "q"), ("/people/PERSON", "text")):
+        visit(page, town_site, where)
+        page.fill(f"input[name={field}]", "order completed")
+        page.wait_for_function(f"() => location.search.includes('{field}=order')")
+    assert not page.wrong

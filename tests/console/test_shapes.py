@@ -48,7 +48,7 @@ def test_a_masked_address_cannot_be_read(address: str) -> None:
 @given(st.lists(st.integers(0, 200), min_size=2, max_size=80, unique=True), st.randoms(use_true_random=False))
 def test_a_picture_is_the_same_however_its_evidence_is_listed(keys: list[int], random: object) -> None:
     names = [str(key) for key in keys]
-    ties = [(names[i // 2], names[i], i % 2 == 0, True) for i in range(1, len(names))]
+    ties = [(names[i // 2], names[i], "weak" if i % 2 else "login", "live") for i in range(1, len(names))]
     shuffled = list(ties)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     one, other = graph.picture(names, ties), graph.picture(names, shuffled)

@@ -26,7 +26,19 @@ from ariane.console import asked as asking
 from ariane.console import render
 from ariane.console.desk import Desk, NotYet
 from ariane.console.loading import Loading
-from ariane.console.views import journeys, live, overview, people, person, plan, planted, sources, wizard
+from ariane.console.views import (
+    deciding,
+    identity,
+    journeys,
+    live,
+    overview,
+    people,
+    person,
+    plan,
+    planted,
+    sources,
+    wizard,
+)
 from ariane.console.warming import Warming
 from ariane.console.words import N_
 from ariane.errors import ArianeError, NotFound, Transient
@@ -145,6 +157,8 @@ def create_app(workspace_path: Path) -> Starlette:
             *overview.routes(),
             *people.routes(),
             *person.routes(),
+            *deciding.routes(),
+            *identity.routes(),
             *journeys.routes(),
             *live.routes(),
             *sources.routes(),

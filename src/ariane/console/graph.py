@@ -6,6 +6,7 @@ It is a function of the evidence alone, so the same person is always drawn the s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from math import cos, pi, sin
 
@@ -38,12 +39,15 @@ class Node(msgspec.Struct, frozen=True):
 
 
 class Link(msgspec.Struct, frozen=True):
+    """A drawn tie: under which rule, what became of it, and whether it is on the path that was asked for."""
+
     x1: float
     y1: float
     x2: float
     y2: float
-    strong: bool
-    off: bool
+    rule: str
+    status: str
+    on: bool
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -55,16 +59,24 @@ class Picture(msgspec.Struct, frozen=True):
     n_left_out: int
 
 
-def picture(
-    keys: Sequence[str], ties: Iterable[tuple[str, str, bool, bool]], off: frozenset[str] = frozenset()
-) -> Picture:
-    """Lay out identifiers (strongest first) and their ties (a, b, strong, live). `off` stand alone.
+Line = tuple[str, str, str, str]
+"""A tie: its two identifiers, its rule, its status."""
 
-    >>> drawn = picture(["u", "a", "b"], [("u", "a", True, True), ("u", "b", False, True)])
+
+def picture(
+    keys: Sequence[str],
+    ties: Iterable[Line],
+    off: frozenset[str] = frozenset(),
+    on: frozenset[Line] = frozenset(),
+) -> Picture:
+    """Lay out identifiers (strongest first) and their ties. `off` tie nobody or are another's; `on` is a path to show.
+
+    >>> drawn = picture(["u", "a", "b"], [("u", "a", "login", "live"), ("u", "b", "weak", "refused")])
     >>> len(drawn.nodes), len(drawn.links), (drawn.nodes[0].x, drawn.nodes[0].y)
     (3, 2, (0.0, 0.0))
     """
-    shown = list(keys[:MOST])
+    ties = list(ties)
+    shown = _shown(keys, ties)
     held = set(shown)
     lines = [tie for tie in ties if tie[0] in held and tie[1] in held]
     children = _tree(shown, lines)
@@ -75,10 +87,20 @@ def picture(
         for place, key in enumerate(shown)
     )
     at = {node.key: node for node in nodes}
-    links = tuple(Link(at[a].x, at[a].y, at[b].x, at[b].y, strong, not live) for a, b, strong, live in lines)
+    links = tuple(
+        Link(at[line[0]].x, at[line[0]].y, at[line[1]].x, at[line[1]].y, line[2], line[3], line in on)
+        for line in sorted(lines, key=lambda line: (line in on, line[3] == "live"))
+    )
     left, right = _wide([node.x for node in nodes], MARGIN + 40, LEAST[0])
     top, low = _wide([node.y for node in nodes], MARGIN * 0.6, LEAST[1])
     return Picture(nodes, links, f"{left:.0f} {top:.0f} {right - left:.0f} {low - top:.0f}", len(keys) - len(shown))
+
+
+def _shown(keys: Sequence[str], ties: list[Line]) -> list[str]:
+    """Those there is room for: the strongest, then what ties most others, or these would hang on nothing."""
+    n_ties = Counter(end for tie in ties if tie[3] == "live" for end in tie[:2])
+    ranked = sorted(range(1, len(keys)), key=lambda place: (-n_ties[keys[place]], place))
+    return [keys[place] for place in sorted([0, *ranked[: MOST - 1]])]
 
 
 def _wide(places: list[float], margin: float, least: float) -> tuple[float, float]:
@@ -88,10 +110,10 @@ def _wide(places: list[float], margin: float, least: float) -> tuple[float, floa
     return low - lacking, high + lacking
 
 
-def _tree(keys: list[str], ties: list[tuple[str, str, bool, bool]]) -> dict[str, list[str]]:
+def _tree(keys: list[str], ties: list[Line]) -> dict[str, list[str]]:
     """Breadth first from the strongest, over live ties before others; what nothing reaches hangs on the middle."""
     near: dict[str, list[str]] = {key: [] for key in keys}
-    for a, b, _, _ in sorted(ties, key=lambda tie: not tie[3]):
+    for a, b, _, _ in sorted(ties, key=lambda tie: tie[3] != "live"):
         near[a].append(b)
         near[b].append(a)
     rank = {key: place for place, key in enumerate(keys)}

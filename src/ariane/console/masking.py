@@ -32,6 +32,15 @@ def identifier(kind: str, value: str) -> str:
     )
 
 
+def name(text: str) -> str:
+    """A person's name by its first letters.
+
+    >>> name("Ana Lund"), name("")
+    ('A••• L•••', '')
+    """
+    return " ".join(word[:1] + DOTS for word in text.split()[:4])
+
+
 def comment(text: str, most: int = 110) -> str:
     """A comment without addresses, numbers, handles and links, cut at a word.
 

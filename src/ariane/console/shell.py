@@ -21,13 +21,14 @@ class Screen(msgspec.Struct, frozen=True):
 
 OVERVIEW = Screen("/", N_("Overview"), "layout-dashboard", "o")
 PEOPLE = Screen("/people", N_("People"), "users", "p")
+IDENTITY = Screen("/identity", N_("Identity"), "git-merge", "i")
 JOURNEYS = Screen("/journeys", N_("Journeys"), "route", "j")
 SOURCES = Screen("/sources", N_("Sources"), "plug", "s")
 PLAN = Screen("/plan", N_("Tracking plan"), "clipboard-check", "t")
 LIVE = Screen("/live", N_("Live events"), "activity", "l")
 PLANTED = Screen("/planted", N_("Found vs planted"), "target", "f")
 LANGUAGE_NAMES = {"en": "English", "fr": "Français"}
-SCREENS = (OVERVIEW, PEOPLE, JOURNEYS, LIVE, SOURCES, PLAN, PLANTED)
+SCREENS = (OVERVIEW, PEOPLE, IDENTITY, JOURNEYS, LIVE, SOURCES, PLAN, PLANTED)
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -9,44 +9,19 @@ from starlette.routing import Route
 
 from ariane import consent, identity
 from ariane.console import asked as asking
-from ariane.console import faces, graph, happening, masking, names, render, sheets, timeline
+from ariane.console import decided, faces, happening, lived, masking, names, past, render, sheets, timeline, tying
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.views.people import Pages, pages_of
-from ariane.console.words import N_
 from ariane.errors import NotFound
-from ariane.identity.threads import Held, Thread, Tie
+from ariane.identity.threads import Held, Thread
 from ariane.model import PURPOSES
-
-MOST_TIES = 80
-RULES = {
-    "manual": N_("somebody decided so"),
-    "login": N_("signed in"),
-    "observed": N_("seen in the same event"),
-    "weak": N_("used on the same machine"),
-}
-STATUSES = {
-    "live": N_("counts"),
-    "refused": N_("refused by a limit or a split"),
-    "inert": N_("does not count: one of them is shared"),
-    "retracted": N_("taken back"),
-    "shared": N_("shared by several persons"),
-    "blocked": N_("names nobody"),
-}
 
 
 class Fact(msgspec.Struct, frozen=True):
     label: str
     value: str
     small: str
-
-
-class Chip(msgspec.Struct, frozen=True):
-    key: str
-    label: str
-    n: str
-    href: str
-    chosen: bool
 
 
 class Name(msgspec.Struct, frozen=True):
@@ -60,20 +35,7 @@ class Name(msgspec.Struct, frozen=True):
     since: str
     last: str
     n_events: str
-
-
-class Evidence(msgspec.Struct, frozen=True):
-    """One piece of evidence, in words."""
-
-    a: str
-    a_kind: str
-    b: str
-    b_kind: str
-    because: str
-    status: str
-    counts: bool
-    when: str
-    small: str
+    source: str
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -86,15 +48,6 @@ class Standing(msgspec.Struct, frozen=True):
     since: str
 
 
-class Dot(msgspec.Struct, frozen=True):
-    """A node of the picture with its words."""
-
-    node: graph.Node
-    kind: str
-    label: str
-    title: str
-
-
 class PersonScreen(msgspec.Struct, frozen=True, kw_only=True):
     """The screen."""
 
@@ -102,22 +55,21 @@ class PersonScreen(msgspec.Struct, frozen=True, kw_only=True):
     asked_by: str
     facts: tuple[Fact, ...]
     aliases: tuple[str, ...]
-    chips: tuple[Chip, ...]
+    filters: timeline.Filters
     days: tuple[timeline.Day, ...]
     pages: Pages
     n_shown: str
     names: tuple[Name, ...]
-    evidence: tuple[Evidence, ...]
-    n_more_evidence: int
-    picture: graph.Picture | None
-    dots: tuple[Dot, ...]
-    picture_said: str
-    why_sub: str
+    why: tying.Why
+    lived: lived.Lived
+    decisions: tuple[decided.Line, ...]
+    waiting: tuple[str, ...]
+    here: str
+    merge: str
     standings: tuple[Standing, ...]
     reveal: faces.Reveal
     csv_timeline: str
     csv_identifiers: str
-    csv_evidence: str
     back: str
 
 
@@ -143,38 +95,28 @@ def _screen(desk: Desk, asked: Asked, thread: Thread) -> PersonScreen:
     clear = faces.permit_of(desk, asked).purpose == "service"
     rows, total = timeline.rows_of(desk, asked, thread.person_id)
     n_pages = max(1, -(-total // timeline.PAGE))
-    labels = {str(held): _label(held.kind, held.value, clear) for held in thread.identifiers}
-    picture = _picture(thread)
     here = f"/people/{thread.person_id}"
+    sources = _sources(thread)
     return PersonScreen(
         id=thread.person_id,
         asked_by=thread.asked if thread.asked != thread.person_id else "",
         facts=_facts(desk, asked, thread),
         aliases=thread.aliases,
-        chips=_chips(desk, asked, thread),
+        filters=timeline.filters(desk, asked, thread, timeline.event_names(desk, asked, thread.person_id)),
         days=timeline.days(desk, asked, rows),
         pages=pages_of(asked, n_pages),
         n_shown=tongue.n_("%(n)s event", "%(n)s events", total),
-        names=tuple(_name(desk, asked, held, clear) for held in thread.identifiers),
-        evidence=tuple(_evidence(desk, asked, tie, clear) for tie in thread.edges[:MOST_TIES]),
-        n_more_evidence=max(0, len(thread.edges) - MOST_TIES),
-        picture=picture,
-        dots=tuple(
-            Dot(
-                node,
-                node.key.partition(":")[0],
-                labels[node.key],
-                f"{names.kind(tongue, node.key.partition(':')[0])} {labels[node.key]}",
-            )
-            for node in (picture.nodes if picture else ())
-        ),
-        picture_said=_picture_said(desk, asked, thread),
-        why_sub=_why(desk, asked, thread),
+        names=tuple(_name(desk, asked, held, clear, sources.get(str(held), "")) for held in thread.identifiers),
+        why=tying.why(desk, asked, thread),
+        lived=lived.lived(desk, asked, thread),
+        decisions=decided.lines(desk, asked, thread.keys),
+        waiting=decided.waiting(desk, tongue, thread.keys),
+        here=asked.link(),
+        merge=asked.link(f"{here}/decide", do="merge"),
         standings=_standings(desk, asked, thread.person_id),
         reveal=faces.reveal(desk, asked),
-        csv_timeline=asked.link(f"{here}/timeline.csv", channel=asked.get("channel")),
+        csv_timeline=asked.link(f"{here}/timeline.csv", **{name: asked.get(name) for name in timeline.FIELDS}),
         csv_identifiers=asked.link(f"{here}/identifiers.csv"),
-        csv_evidence=asked.link(f"{here}/evidence.csv"),
         back=asked.link("/people"),
     )
 
@@ -207,81 +149,28 @@ def _facts(desk: Desk, asked: Asked, thread: Thread) -> tuple[Fact, ...]:
     )
 
 
-def _chips(desk: Desk, asked: Asked, thread: Thread) -> tuple[Chip, ...]:
-    tongue = desk.tongue(asked.lang)
-    chosen = asked.get("channel")
-    ranked = sorted(thread.channels.items(), key=lambda pair: (-pair[1], pair[0]))
-    everything = Chip(
-        "", tongue._("Every channel"), tongue.number(thread.n_events), asked.link(channel=None, page=None), not chosen
-    )
-    return (
-        everything,
-        *(
-            Chip(key, names.channel(tongue, key), tongue.number(n), asked.link(channel=key, page=None), chosen == key)
-            for key, n in ranked
-        ),
-    )
+def _sources(thread: Thread) -> dict[str, str]:
+    """The source that first named each identifier beside another."""
+    found: dict[str, str] = {}
+    for tie in thread.edges:  # the oldest first
+        for end in (tie.a, tie.b):
+            found.setdefault(str(end), tie.source)
+    return found
 
 
-def _name(desk: Desk, asked: Asked, held: Held, clear: bool) -> Name:
+def _name(desk: Desk, asked: Asked, held: Held, clear: bool, source: str) -> Name:
     tongue = desk.tongue(asked.lang)
     return Name(
         held.kind,
         names.kind(tongue, held.kind),
         _label(held.kind, held.value, clear),
-        tongue._(STATUSES.get(held.status, held.status)),
+        tongue._(tying.STATUSES.get(held.status, held.status)),
         held.status == "live",
         tongue.day(held.first_us),
         tongue.day(held.last_us),
         tongue.number(held.n_events),
+        names.short(source, 40),
     )
-
-
-def _evidence(desk: Desk, asked: Asked, tie: Tie, clear: bool) -> Evidence:
-    tongue = desk.tongue(asked.lang)
-    first, last = tongue.day(tie.first_us), tongue.day(tie.last_us)
-    return Evidence(
-        a=_label(tie.a.kind, tie.a.value, clear),
-        a_kind=tie.a.kind,
-        b=_label(tie.b.kind, tie.b.value, clear),
-        b_kind=tie.b.kind,
-        because=tongue._(RULES.get(tie.rule, tie.rule)),
-        status=tongue._(STATUSES.get(tie.status, tie.status)),
-        counts=tie.status == "live",
-        when=first if first == last else f"{first} – {last}",
-        small=tongue.n_(
-            "%(n)s event, first from %(source)s",
-            "%(n)s events, first from %(source)s",
-            tie.n_events,
-            source=names.short(tie.source, 30),
-        ),
-    )
-
-
-def _picture(thread: Thread) -> graph.Picture | None:
-    if len(thread.identifiers) < 2:
-        return None
-    ties = [(str(tie.a), str(tie.b), tie.rule in ("login", "manual"), tie.status == "live") for tie in thread.edges]
-    off = frozenset(str(held) for held in thread.identifiers if held.status != "live")
-    return graph.picture([str(held) for held in thread.identifiers], ties, off)
-
-
-def _picture_said(desk: Desk, asked: Asked, thread: Thread) -> str:
-    tongue = desk.tongue(asked.lang)
-    live = sum(tie.status == "live" for tie in thread.edges)
-    return tongue._(
-        "%(identifiers)s identifiers tied by %(ties)s pieces of evidence; the table beside says which",
-        identifiers=tongue.number(len(thread.identifiers)),
-        ties=tongue.number(live),
-    )
-
-
-def _why(desk: Desk, asked: Asked, thread: Thread) -> str:
-    tongue = desk.tongue(asked.lang)
-    cookies = sum(held.kind == "cookie" for held in thread.identifiers)
-    if cookies > 1:
-        return tongue._("Why these %(n)s cookies are one person", n=tongue.number(cookies))
-    return tongue._("Why these identifiers are one person")
 
 
 def _standings(desk: Desk, asked: Asked, person_id: str) -> tuple[Standing, ...]:
@@ -348,7 +237,7 @@ def _sheet_of_evidence(desk: Desk, asked: Asked, thread: Thread, name: str) -> R
 
 def _sheet_of_timeline(desk: Desk, asked: Asked, thread: Thread, name: str) -> Response:
     tongue = desk.tongue(asked.lang)
-    found, _ = timeline.rows_of(desk, asked, thread.person_id, most=timeline.MOST)
+    found, _ = timeline.rows_of(desk, asked, thread.person_id, most=past.MOST)
     rows = (
         (
             sheets.instant(row["occurred_us"]), row["channel"], happening.headline(tongue, row), row["step"],

@@ -13,7 +13,8 @@ try:
     from numba import njit
 except ImportError as missing:  # whoever needs speed more than room installs it
     raise NotFound(
-        "numba is not installed.", where="ariane.identity.batch.compiled", allowed="SciPy's loops, which need nothing more",
+        "numba is not installed.", where="ariane.identity.batch.compiled",
+        allowed="SciPy's loops, which need nothing more",
         next_step="Install the extra 'linkage': pip install 'ariane[linkage]'.",
     ) from missing  # fmt: skip
 
