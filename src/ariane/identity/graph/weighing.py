@@ -28,7 +28,7 @@ def weigh(graph: Graph, edge: int, low: int, high: int) -> None:
     """Let evidence do what it does to the components at its ends."""
     nodes, rule = graph.nodes, graph.edges.rule[edge]
     claims = claimed(graph, low, high)
-    if claims >= 0:
+    if claims >= 0 and rule != CARRIES:
         reconsider(graph, claims)
     elif rule in (WEAKLY, CARRIES):
         mark(graph, low, marks_of(graph, low))
