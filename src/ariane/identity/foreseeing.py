@@ -39,10 +39,19 @@ class Part(msgspec.Struct, frozen=True):
 
 class Foreseen(msgspec.Struct, Tabular, frozen=True, dict=True):
     """The persons a decision would change, as they are (`before`) and as they would be (`after`); both empty when it
-    would change nobody, because other evidence still ties them or a limit still parts them."""
+    would change nobody, because other evidence still ties them or a limit still parts them. A person who keeps all
+    their identifiers is there when they would go by another id; `regrouped` leaves them out."""
 
     before: tuple[Part, ...]
     after: tuple[Part, ...]
+
+    def regrouped(self) -> Foreseen:
+        """Only the persons who would gain or lose identifiers."""
+        kept = {frozenset(part.keys) for part in self.before} & {frozenset(part.keys) for part in self.after}
+        before, after = (
+            tuple(part for part in parts if frozenset(part.keys) not in kept) for parts in (self.before, self.after)
+        )
+        return Foreseen(before, after)
 
     def as_rows(self) -> list[dict[str, Any]]:
         """One row an identifier and picture."""
@@ -98,13 +107,11 @@ def foresee(
         before[row.person_id].add(key)
     was = {frozenset(keys): person_id for person_id, keys in before.items()}
     will = {frozenset(keys): person_id for person_id, keys in _solved(conn, rows, changed, apart, rules)}
-    differ = [keys for keys in was if keys not in will]
-    for keys in differ:
-        consent.require(conn, permit, was[keys])
-    return Foreseen(
-        _parts(rows, {keys: was[keys] for keys in differ}, rules),
-        _parts(rows, {keys: person_id for keys, person_id in will.items() if keys not in was}, rules),
-    )
+    left = {keys: person_id for keys, person_id in was.items() if will.get(keys) != person_id}
+    made = {keys: person_id for keys, person_id in will.items() if was.get(keys) != person_id}
+    for person_id in left.values():
+        consent.require(conn, permit, person_id)
+    return Foreseen(_parts(rows, left, rules), _parts(rows, made, rules))
 
 
 def _around(conn: sa.Connection, a: Identifier, b: Identifier) -> tuple[dict[int, Row], list[Tie]]:

@@ -183,7 +183,7 @@ def _page(
     tongue = desk.tongue(asked.lang)
     meant = _meant(desk, asked) if problem is None or asked.get("b") else None
     do = asked.get("do") if asked.get("do") in TITLES else "merge"
-    foreseen = _foreseen(desk, asked, meant)
+    foreseen = _foreseen(desk, asked, meant).regrouped()
     clear = faces.permit_of(desk, asked).purpose == "service"
     context = DecideScreen(
         title=tongue._(TITLES[do]),
