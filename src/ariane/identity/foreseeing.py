@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -14,11 +14,9 @@ from ariane.consent import Permit
 from ariane.errors import InputError, NotFound
 from ariane.identity.bulk import fetch
 from ariane.identity.commands import COMMANDS, INTERNAL_SOURCE, MANUAL, RULES, SEPARATION, rulings_of
-from ariane.identity.evidence import Edge
-from ariane.identity.reading import Tie, ties
+from ariane.identity.graph import Graph, around, settle
 from ariane.identity.rows import Row, load_rows
 from ariane.identity.rules import Rules
-from ariane.identity.solving import Known, partition, shared_among
 from ariane.identity.stored import identifiers, rulings
 from ariane.model import Event, Identifier
 from ariane.result import Tabular
@@ -96,17 +94,19 @@ def foresee(
     if do not in VERBS or (rule and rule not in RULES):
         raise InputError(f"Nobody decides {do!r} {rule!r}.", allowed=f"{', '.join(VERBS)}; {', '.join(RULES)}")
     rules = rules or Rules.default()
-    rows, evidence = _around(conn, a, b)
-    pair = (min(a.key, b.key), max(a.key, b.key))
-    changed = _EVIDENCE[do](evidence, pair, rule)
-    apart = _apart(conn, rows)
-    if do in ("merge", "lift", "split"):
-        apart = [one for one in apart if one != pair] + ([pair] if do == "split" else [])
-    before: defaultdict[str, set[int]] = defaultdict(set)
-    for key, row in rows.items():
-        before[row.person_id].add(key)
-    was = {frozenset(keys): person_id for person_id, keys in before.items()}
-    will = {frozenset(keys): person_id for person_id, keys in _solved(conn, rows, changed, apart, rules)}
+    ends: dict[int, Row] = {}
+    load_rows(conn, identifiers.c.key, [a.key, b.key], ends)
+    for one in (a, b):
+        if one.key not in ends:
+            raise NotFound(f"{one} was never seen.", next_step="Search with identity.find.")
+    graph = around(conn, rules, ends)
+    rows: dict[int, Row] = {}
+    load_rows(conn, identifiers.c.key, list(graph.nodes.key), rows)
+    inside = {row.component for row in rows.values() if graph.standing(row.key)[1:] == (row.component, row.person_id)}
+    was = _grouped({key: row.person_id for key, row in rows.items() if row.component in inside})
+    _DO[do](graph, min(a.key, b.key), max(a.key, b.key), rule)
+    settle(graph)
+    will = _grouped({key: graph.standing(key)[2] for keys in was for key in keys})
     left = {keys: person_id for keys, person_id in was.items() if will.get(keys) != person_id}
     made = {keys: person_id for keys, person_id in will.items() if was.get(keys) != person_id}
     for person_id in left.values():
@@ -114,83 +114,48 @@ def foresee(
     return Foreseen(_parts(rows, left, rules), _parts(rows, made, rules))
 
 
-def _around(conn: sa.Connection, a: Identifier, b: Identifier) -> tuple[dict[int, Row], list[Tie]]:
-    """The identifiers of both components, those of what a shared one ties were it freed, and their evidence."""
-    ends: dict[int, Row] = {}
-    load_rows(conn, identifiers.c.key, [a.key, b.key], ends)
-    for one in (a, b):
-        if one.key not in ends:
-            raise NotFound(f"{one} was never seen.", next_step="Search with identity.find.")
-    freed = [row.key for row in ends.values() if row.status != "live"]
-    if freed:
-        beside = {end.key for tie in ties(conn, freed) for end in (tie.a, tie.b)}
-        load_rows(conn, identifiers.c.key, beside, ends)
-    rows: dict[int, Row] = {}
-    load_rows(conn, identifiers.c.component, {row.component for row in ends.values()}, rows)
-    return rows, list(ties(conn, rows))
+def _grouped(persons: dict[int, str]) -> dict[frozenset[int], str]:
+    """The persons of these identifiers, by their keys."""
+    groups: defaultdict[str, set[int]] = defaultdict(set)
+    for key, person_id in persons.items():
+        groups[person_id].add(key)
+    return {frozenset(keys): person_id for person_id, keys in groups.items()}
 
 
-def _without(evidence: Iterable[Tie], pair: Pair, rules_left: Collection[str]) -> list[Edge]:
-    """The evidence that counts, less that between these two under any rule but those left."""
-    return [
-        edge
-        for tie in evidence
-        if tie.status != "retracted" and ((edge := _edge(tie)).rule in rules_left or (edge.a, edge.b) != pair)
-    ]
+def _merge(graph: Graph, a: int, b: int, _rule: str = "") -> None:
+    graph.separate(a, b, stands=False)
+    _merge_again(graph, a, b)
 
 
-def _edge(tie: Tie) -> Edge:
-    low, high = sorted((tie.a.key, tie.b.key))
-    return Edge(low, high, tie.rule, tie.first_us)
+def _merge_again(graph: Graph, a: int, b: int) -> None:
+    graph.retract(a, b, MANUAL)
+    graph.tie(a, b, MANUAL, LATEST_US, LATEST_US)
 
 
-def _merged(evidence: list[Tie], pair: Pair, _rule: str) -> list[Edge]:
-    kept = _without(evidence, pair, [rule for rule in RULES if rule != MANUAL])
-    return [*kept, Edge(*pair, MANUAL, LATEST_US)]
+def _split(graph: Graph, a: int, b: int, _rule: str = "") -> None:
+    graph.retract(a, b, MANUAL)
+    graph.separate(a, b)
 
 
-def _parted(evidence: list[Tie], pair: Pair, _rule: str) -> list[Edge]:
-    return _without(evidence, pair, [rule for rule in RULES if rule != MANUAL])
+def _lift(graph: Graph, a: int, b: int, _rule: str = "") -> None:
+    graph.separate(a, b, stands=False)
 
 
-def _retracted(evidence: list[Tie], pair: Pair, rule: str) -> list[Edge]:
-    return _without(evidence, pair, [other for other in RULES if rule and other != rule])
+def _retract(graph: Graph, a: int, b: int, rule: str) -> None:
+    for one in (rule,) if rule else RULES:
+        graph.retract(a, b, one)
 
 
-def _restored(evidence: list[Tie], pair: Pair, rule: str) -> list[Edge]:
+def _restore(graph: Graph, a: int, b: int, rule: str) -> None:
     if rule == MANUAL:  # giving back what was decided by hand is deciding it again, without lifting a split
-        return _merged(evidence, pair, rule)
-    edges = [_edge(tie) for tie in evidence if tie.status == "retracted" and rule in ("", tie.rule)]
-    return [*_without(evidence, pair, RULES), *(edge for edge in edges if (edge.a, edge.b) == pair)]
+        _merge_again(graph, a, b)
+    for one in (rule,) if rule else RULES:
+        graph.restore(a, b, one)
 
 
-_EVIDENCE: dict[str, Callable[[list[Tie], Pair, str], list[Edge]]] = {
-    "merge": _merged,
-    "split": _parted,
-    "lift": lambda evidence, pair, _rule: _without(evidence, pair, RULES),
-    "retract": _retracted,
-    "restore": _restored,
-}
-
-
-def _apart(conn: sa.Connection, rows: Collection[int]) -> list[Pair]:
-    r = rulings.c
-    stands = sa.select(r.a_key, r.b_key).where((r.rule == SEPARATION) & r.stands)
-    return [(a, b) for a, b in fetch(conn, stands, r.a_key, rows)]
-
-
-def _solved(
-    conn: sa.Connection, rows: dict[int, Row], kept: list[Edge], apart: Sequence[Pair], rules: Rules
-) -> list[tuple[str, tuple[int, ...]]]:
-    kinds = {key: row.kind for key, row in rows.items() if row.status != "blocked"}
-    i = identifiers.c
-    outside = {end for edge in kept for end in (edge.a, edge.b)} - rows.keys()
-    named = sa.select(i.key, i.kind).where(i.status != "blocked")
-    kinds.update((key, kind) for key, kind in fetch(conn, named, i.key, outside))
-    shared = shared_among(kinds, kept, rules)
-    known = {key: Known(key, row.kind, row.first_us, row.status == "blocked") for key, row in rows.items()}
-    inner = [edge for edge in kept if edge.a in rows and edge.b in rows]
-    return [(person.person_id, person.keys) for person in partition(known, inner, apart, shared, rules)]
+_DO: dict[str, Callable[[Graph, int, int, str], None]] = {
+    "merge": _merge, "split": _split, "lift": _lift, "retract": _retract, "restore": _restore,
+}  # fmt: skip
 
 
 def _parts(rows: dict[int, Row], groups: dict[frozenset[int], str], rules: Rules) -> tuple[Part, ...]:

@@ -17,8 +17,8 @@ from __future__ import annotations
 from ariane.identity.graph.columns import STATUSES
 from ariane.identity.graph.graph import Graph
 from ariane.identity.graph.guards import judge_all
-from ariane.identity.graph.loading import load
+from ariane.identity.graph.loading import around, load
 from ariane.identity.graph.settled import Settled
 from ariane.identity.graph.settling import settle
 
-__all__ = ["STATUSES", "Graph", "Settled", "judge_all", "load", "settle"]
+__all__ = ["STATUSES", "Graph", "Settled", "around", "judge_all", "load", "settle"]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
-from ariane.identity.commands import REPLAYED, RULES, SEPARATION
+from ariane.identity.bulk import fetch
+from ariane.identity.commands import REPLAYED, SEPARATION
 from ariane.identity.graph.columns import BLOCKED, PARTED, RULE_NUMBER, SHARED, STATUSES
 from ariane.identity.graph.graph import Graph
 from ariane.identity.graph.guards import marks_of
@@ -19,6 +20,9 @@ from ariane.identity.solving import person_id_of
 from ariane.identity.stored import edges, identifiers, rulings
 
 AT_ONCE = 100_000
+_IDENTIFIERS = sa.select(*[identifiers.c[n] for n in ("key", "kind", "first_us", "status", "component", "person_id")])
+_EDGES = sa.select(*[edges.c[n] for n in ("a_key", "b_key", "rule", "first_us", "last_us", "status")])
+_APART = sa.select(rulings.c.a_key, rulings.c.b_key).where((rulings.c.rule == SEPARATION) & rulings.c.stands)
 _MARKS = {"live": 0, "shared": SHARED, "blocked": BLOCKED}
 _STATUS = {name: number for number, name in enumerate(STATUSES)}
 
@@ -26,19 +30,52 @@ _STATUS = {name: number for number, name in enumerate(STATUSES)}
 def load(conn: sa.Connection, rules: Rules) -> Graph:
     """The graph of a workspace's stored evidence. Costs some 5 µs and 100 bytes an identifier."""
     graph = Graph(rules)
-    _load_identifiers(conn, graph)
-    _load_edges(conn, graph)
-    r = rulings.c
-    for a, b in conn.execute(sa.select(r.a_key, r.b_key).where((r.rule == SEPARATION) & r.stands)):
-        graph.apart[a].add(b)
-        graph.apart[b].add(a)
+    _take_identifiers(graph, _fetched(conn, _IDENTIFIERS))
+    _take_edges(graph, _fetched(conn, _EDGES))
+    _take_separations(graph, conn.execute(_APART))
     return graph
 
 
-def _load_identifiers(conn: sa.Connection, graph: Graph) -> None:
-    i, nodes = identifiers.c, graph.nodes
+HOPS = 2
+"""What a decision about an identifier may reach: what was seen beside it, and what was seen beside that."""
+
+
+def around(conn: sa.Connection, rules: Rules, keys: Iterable[int]) -> Graph:
+    """The part of the graph that a decision about these identifiers may change, to try it on. Identifiers at its border
+    stand alone there: their persons are to be read in the state."""
+    i = identifiers.c
+    near = set(keys)
+    for _ in range(HOPS):
+        near |= {end for row in _touching(conn, near) for end in row[:2]}
+    components = {row[0] for row in fetch(conn, sa.select(i.component), i.key, near)}
+    members = list(fetch(conn, _IDENTIFIERS, i.component, components))
+    inside = {row[0] for row in members}
+    touching = _touching(conn, inside)
+    border = {end for row in touching for end in row[:2]} - inside
+    beyond = [(*row[:4], row[0], person_id_of(row[0])) for row in fetch(conn, _IDENTIFIERS, i.key, border)]
+    graph = Graph(rules)
+    _take_identifiers(graph, [members, beyond])
+    _take_edges(graph, [touching])
+    _take_separations(graph, fetch(conn, _APART, rulings.c.a_key, inside))
+    return graph
+
+
+def _touching(conn: sa.Connection, keys: Collection[int]) -> list[Sequence[Any]]:
+    """The evidence that touches any of these identifiers, each once."""
+    found = list(fetch(conn, _EDGES, edges.c.a_key, keys))
+    return found + [row for row in fetch(conn, _EDGES, edges.c.b_key, keys) if row[0] not in keys]
+
+
+def _take_separations(graph: Graph, pairs: Iterable[Sequence[int]]) -> None:
+    for a, b in pairs:
+        graph.apart[a].add(b)
+        graph.apart[b].add(a)
+
+
+def _take_identifiers(graph: Graph, batches: Iterable[Sequence[Sequence[Any]]]) -> None:
+    nodes = graph.nodes
     components, persons, several = array("q"), {}, []
-    for rows in _fetched(conn, sa.select(i.key, i.kind, i.first_us, i.status, i.component, i.person_id)):
+    for rows in batches:
         for key, kind, first_us, status, component, person in rows:
             place = nodes.add(key, graph.kind_number(kind), first_us, _MARKS[status])
             components.append(component)
@@ -61,11 +98,10 @@ def _load_identifiers(conn: sa.Connection, graph: Graph) -> None:
             graph.parts.update((place, persons.get(place, whole)) for place in places)
 
 
-def _load_edges(conn: sa.Connection, graph: Graph) -> None:
-    e, nodes = edges.c, graph.nodes
+def _take_edges(graph: Graph, batches: Iterable[Sequence[Sequence[Any]]]) -> None:
+    nodes = graph.nodes
     replayed: set[int] = set()
-    columns = (e.a_key, e.b_key, e.rule, e.first_us, e.last_us, e.status)
-    for rows in _fetched(conn, sa.select(*columns).where(e.rule.in_(RULES))):
+    for rows in batches:
         for a, b, rule, first_us, last_us, status in rows:
             low, high = nodes.place_of(a), nodes.place_of(b)
             if low >= 0 and high >= 0:

@@ -2,7 +2,7 @@
 what was refused by which limit, values that name nobody, who became whom.
 
 >>> from ariane import consent, identity
->>> from ariane.identity.rules import rules_of
+>>> from ariane.identity.inforce import rules_of
 >>> from ariane.identity.surveys import Change, Refusal, Shared, Survey, Tally
 >>> from ariane.identity.surveys import blocked, changes, refused, shared, survey
 >>> from ariane.model import Event
