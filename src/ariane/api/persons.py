@@ -14,7 +14,7 @@ from ariane.model import Identifier, Purpose
 from ariane.workspace import Decided, Workspace, iso
 
 ACTOR = "api"
-Rule = Literal["", "manual", "login", "observed", "weak"]
+Rule = Literal["", "manual", "login", "observed", "weak", "linked", "carried", "suggested"]
 Said = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
