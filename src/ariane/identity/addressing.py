@@ -28,12 +28,14 @@ def addressed(event: Event, rules: Rules) -> Carried:
     >>> addressed(event, Rules.default())
     (('email', 'ana@example.org'),)
     """
-    names = parameters_of(rules)
-    if not names:
-        return ()
-    page = event.context.get("page")
+    links = in_page(event.context.get("page"), rules)
+    return links + in_page(event.properties, rules) if event.type == "page" else links
+
+
+def in_page(said: object, rules: Rules) -> Carried:
+    """The pairs that a page's `url` and `search` carry, where `said` is what is known of a page."""
     found: Carried = ()
-    for said in (page if type(page) is dict else {}, event.properties if event.type == "page" else {}):
+    if type(said) is dict and parameters_of(rules):
         for name in ("url", "search"):
             text = said.get(name)
             if type(text) is str and "=" in text:

@@ -8,7 +8,7 @@ from struct import pack
 
 import msgspec
 
-from ariane.identity.addressing import addressed
+from ariane.identity.addressing import in_page
 from ariane.identity.commands import (
     CARRIED,
     COMMANDS,
@@ -20,7 +20,15 @@ from ariane.identity.commands import (
     Ruling,
     rulings_of,
 )
-from ariane.identity.identifying import Carried, Named, carried_by, named_of, trait_kinds
+from ariane.identity.identifying import (
+    Carried,
+    Named,
+    carried_in_context,
+    carried_in_fields,
+    carried_in_properties,
+    named_of,
+    trait_kinds,
+)
 from ariane.identity.rules import Rules
 from ariane.model import Event, Identifier
 
@@ -82,6 +90,7 @@ class _Cast(msgspec.Struct, gc=False):
     """The events that carry the same identifiers in the same way: of most persons a batch has a few such. `linked`:
     those that only the page's address names, which are nobody's events."""
 
+    is_login: bool
     named: list[Named]
     linked: list[Named]
     subject: tuple[int, bool] | None
@@ -93,11 +102,35 @@ class _Cast(msgspec.Struct, gc=False):
     channels: dict[str, int]
 
 
+class _Parts:
+    """What contexts and properties say, each looked at once: events that say alike share them (see `ingest.rows`)."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules, self._kinds = rules, trait_kinds(rules)
+        # By id, with the part itself, lest another be given its id.
+        self._contexts: dict[int, tuple[object, Carried, Carried]] = {}
+        self._properties: dict[int, tuple[object, Carried, Carried]] = {}
+
+    def of(self, event: Event) -> tuple[Carried, Carried, Carried]:
+        """What properties and context carry, and what the page's address does."""
+        context, properties = event.context, event.properties
+        around = self._contexts.get(id(context))
+        if around is None:
+            carried = carried_in_context(context, self._kinds, self._rules)
+            around = context, carried, in_page(context.get("page"), self._rules)
+            self._contexts[id(context)] = around
+        said = self._properties.get(id(properties))
+        if said is None:
+            carried = carried_in_properties(properties, self._kinds)
+            said = self._properties[id(properties)] = properties, carried, in_page(properties, self._rules)
+        return said[1], around[1], around[2] + said[2] if said[2] and event.type == "page" else around[2]
+
+
 def gather(events: Iterable[Event], rules: Rules) -> Gathered:
     """Add up what these events say. Bots are nobody; an event without identifiers has no subject here."""
     batch = Gathered({}, {}, [], [], 0)
-    kinds, say = trait_kinds(rules), batch.subjects.append
-    casts: dict[tuple[bool, Carried, Carried], _Cast] = {}
+    parts, say = _Parts(rules), batch.subjects.append
+    casts: dict[object, _Cast] = {}
     for event in events:
         at = event.occurred_us
         if event.received_us > batch.until_us:
@@ -109,13 +142,14 @@ def gather(events: Iterable[Event], rules: Rules) -> Gathered:
         if event.is_bot:
             say(None)
             continue
-        carried = event.type in _LOGINS, carried_by(event, kinds, rules), addressed(event, rules)
-        cast = casts.get(carried)
+        said = parts.of(event)
+        if event.type == "alias":
+            who: object = carried_in_fields(event), said
+        else:
+            who = event.type == "identify", event.user_id, event.anonymous_id, said
+        cast = casts.get(who)
         if cast is None:
-            named = named_of(carried[1], rules)
-            subject = (named[0].key, named[0].strong) if named else None
-            linked = [one for one in named_of(carried[2], rules) if one not in named] if carried[2] else []
-            cast = casts[carried] = _Cast(named, linked, subject, at, at, event.event_id, event.source, 0, {})
+            cast = casts[who] = _cast(event, said, rules)
         say(cast.subject)
         cast.n_events += 1
         cast.channels[event.channel] = cast.channels.get(event.channel, 0) + 1
@@ -123,15 +157,23 @@ def gather(events: Iterable[Event], rules: Rules) -> Gathered:
             cast.last_us = at
         elif at < cast.first_us or (at == cast.first_us and event.event_id < cast.event_id):
             cast.first_us, cast.event_id, cast.source = at, event.event_id, event.source
-    for (is_login, _, _), cast in casts.items():
+    for cast in casts.values():
         if cast.subject is not None:
             _sight(batch.sightings, cast)
             if len(cast.named) > 1:
-                rule = (LOGIN if is_login else OBSERVED) if cast.subject[1] else WEAK
+                rule = (LOGIN if cast.is_login else OBSERVED) if cast.subject[1] else WEAK
                 _tie(batch.evidence, cast, cast.named[1:], rule)
             if cast.linked:
                 _tie(batch.evidence, cast, cast.linked, CARRIED)
     return batch
+
+
+def _cast(event: Event, said: tuple[Carried, Carried, Carried], rules: Rules) -> _Cast:
+    named = named_of(carried_in_fields(event) + said[0] + said[1], rules)
+    subject = (named[0].key, named[0].strong) if named else None
+    linked = [one for one in named_of(said[2], rules) if one not in named] if said[2] else []
+    at, is_login = event.occurred_us, event.type in _LOGINS
+    return _Cast(is_login, named, linked, subject, at, at, event.event_id, event.source, 0, {})
 
 
 def _sight(sightings: dict[int, Sighting], cast: _Cast) -> None:

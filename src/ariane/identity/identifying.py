@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -79,28 +80,44 @@ def named_of(carried: Carried, rules: Rules) -> list[Named]:
 
 def carried_by(event: Event, traits: frozenset[str], rules: Rules) -> Carried:
     """Every (kind, raw value) an event carries, in no order; `traits` as `trait_kinds` gives them."""
+    return (
+        carried_in_fields(event)
+        + carried_in_properties(event.properties, traits)
+        + carried_in_context(event.context, traits, rules)
+    )
+
+
+def carried_in_fields(event: Event) -> Carried:
+    """What the event's own fields carry, and as an alias its previous id."""
     found: list[tuple[str, Any]] = []
     if event.user_id is not None:
         found.append(("user_id", event.user_id))
     if event.anonymous_id is not None:
         found.append(("cookie", event.anonymous_id))
-    properties, context = event.properties, event.context
-    if properties and not traits.isdisjoint(properties):
-        found += [(kind, raw) for kind, raw in properties.items() if kind in traits and type(raw) in _RAW]
     if event.type == "alias":
-        raw = properties.get("previous_id", properties.get("previousId"))
+        raw = event.properties.get("previous_id", event.properties.get("previousId"))
         if type(raw) in _RAW:
             found.append(("cookie", raw))
-    if context:
-        device = context.get("device")
-        if type(device) is dict and type(raw := device.get("id")) in _RAW:
-            found.append(("device", raw))
-        if "traits" in context or "externalIds" in context:
-            found += _among_context(context, traits, rules)
     return tuple(found)
 
 
-def _among_context(context: dict[str, Any], traits: frozenset[str], rules: Rules) -> list[tuple[str, Any]]:
+def carried_in_properties(properties: Mapping[str, Any], traits: frozenset[str]) -> Carried:
+    if not properties or traits.isdisjoint(properties):
+        return ()
+    return tuple([(kind, raw) for kind, raw in properties.items() if kind in traits and type(raw) in _RAW])
+
+
+def carried_in_context(context: Mapping[str, Any], traits: frozenset[str], rules: Rules) -> Carried:
+    found: list[tuple[str, Any]] = []
+    device = context.get("device")
+    if type(device) is dict and type(raw := device.get("id")) in _RAW:
+        found.append(("device", raw))
+    if "traits" in context or "externalIds" in context:
+        found += _among_context(context, traits, rules)
+    return tuple(found)
+
+
+def _among_context(context: Mapping[str, Any], traits: frozenset[str], rules: Rules) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     inner = context.get("traits")
     if type(inner) is dict:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def claimed(graph: Graph, low: int, high: int) -> int:
     """Which of two identifiers that met an account claims by it: its place; -1 when neither is an account, or both."""
-    one, other = (graph.limits[graph.nodes.kind[place]] == 1 for place in (low, high))
+    limits, kind = graph.limits, graph.nodes.kind
+    one, other = limits[kind[low]] == 1, limits[kind[high]] == 1
     return -1 if one == other else high if one else low
 
 
@@ -32,7 +33,7 @@ def _is_shared(graph: Graph, place: int) -> bool:
     """Whether an identifier met too many unique ones for it to be one person's."""
     nodes, edges = graph.nodes, graph.edges
     shared_after = graph.shared_after[nodes.kind[place]]
-    if not shared_after or nodes.degree[place] < shared_after:
+    if not shared_after or nodes.degree[place] < shared_after or not _may_be_shared(graph, place, shared_after):
         return False
     kinds, met = _accounts(graph, place)
     if not met:
@@ -43,6 +44,24 @@ def _is_shared(graph: Graph, place: int) -> bool:
                 kinds |= theirs
                 met += claims
     return len(kinds) > shared_after and nodes.key[place] in shared_among(kinds, met, graph.rules)
+
+
+def _may_be_shared(graph: Graph, place: int, shared_after: int) -> bool:
+    """Whether there is evidence enough for it, whatever became of it: nearly always there is not, and that is soon
+    seen."""
+    nodes, rules, limits, kind = graph.nodes, graph.edges.rule, graph.limits, graph.nodes.kind
+    met, beside = 0, []
+    for edge, other in graph.edges.of(nodes, place):
+        if limits[kind[other]] == 1:
+            met += 1
+        elif rules[edge] == WEAKLY:
+            beside.append(other)
+    if met >= shared_after:
+        return True
+    for place in beside:
+        for _, other in graph.edges.of(nodes, place):
+            met += limits[kind[other]] == 1
+    return met >= shared_after
 
 
 def _accounts(graph: Graph, place: int) -> tuple[dict[int, str], list[Edge]]:
