@@ -10,12 +10,15 @@ The key names what is replaced together: all rows of that key. A key none of who
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
 
 from ariane.store.columns import DERIVED
+
+if TYPE_CHECKING:  # who writes needs it only for what is in layers
+    import duckdb
 
 LAYER, VERSION, GONE = "layer", "version", "gone"
 SETTLED, NEWS = "settled", "news"
@@ -80,6 +83,8 @@ def latest(name: str, layers: str) -> str:
 
 def now(name: str, layers: pads.Dataset) -> duckdb.DuckDBPyRelation:
     """The rows that hold now, as they are kept once settled; nothing is read before they are asked for."""
+    import duckdb
+
     held = f"SELECT *, '{SETTLED}' AS {LAYER}, CAST(0 AS BIGINT) AS {VERSION}, false AS {GONE}"
     one = duckdb.connect(config={"threads": 1})  # what is in flight is in memory once, and nobody waits for it
     found = one.from_arrow(layers).query("layers", f"{held} FROM ({latest(name, 'layers')}) AS rows_now")
