@@ -272,6 +272,7 @@ def console(path: Path) -> None:
         port=int(os.environ["ARIANE_CONSOLE_PORT"]),
         interface=Interfaces.ASGI,
         workers=1,
+        workers_kill_timeout=1,  # one still loading hears no signal, and nothing is lost with it
         log_level=LogLevels.error,
         websockets=False,
     ).serve()
