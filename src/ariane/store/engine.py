@@ -95,9 +95,9 @@ class DuckEngine:
                 f'CAST(NULL AS {_SQL_TYPES[field.type]}) AS "{field.name}"' for field in schema_of(name)
             )
             self._name(name, f"SELECT {columns} WHERE false")
-        elif layered(name, self.lake.schema(name).names):
+        elif layered(name, there := self.lake.schema(name).names):
             self._name_files(name, f"layers_of_{name}", files)
-            self._execute(f'CREATE OR REPLACE VIEW "{name}" AS {latest(name, f"layers_of_{name}")}')
+            self._execute(f'CREATE OR REPLACE VIEW "{name}" AS {latest(name, f"layers_of_{name}", there)}')
         else:
             self._name_files(name, name, files)
 
@@ -197,7 +197,7 @@ class SparkEngine:
                 frame = self.session.read.format("delta").load(self.lake.place.address(name))
                 if layered(name, frame.columns):
                     frame.createOrReplaceTempView(f"layers_of_{name}")
-                    frame = self.session.sql(latest(name, f"layers_of_{name}"))
+                    frame = self.session.sql(latest(name, f"layers_of_{name}", frame.columns))
             else:
                 frame = self.session.sql(_nothing(name))  # a data frame without rows cannot be sent
             frame.createOrReplaceTempView(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,6 +20,7 @@ from ariane.identity.recalling import Recall
 from ariane.identity.rows import Row, load_rows
 from ariane.identity.rules import Rules
 from ariane.identity.stored import edges, identifiers, rulings
+from ariane.identity.telling import tell
 from ariane.identity.writing import write_identifiers, write_persons, write_statuses
 
 _AT_ONCE = 100_000
@@ -50,10 +52,11 @@ def resolve_all(conn: sa.Connection, rules: Rules | None = None) -> Changes:
     given = held.set_column(held.schema.get_field_index("status"), "status", status)
     apart = [(a, b) for a, b in conn.execute(_APART)]
     settled, rows = _changed(conn, held, solve_all(given, evidence, apart, rules), evidence)
-    until_us = int(conn.execute(sa.select(sa.func.max(identifiers.c.last_us))).scalar() or 0)
     write_identifiers(conn, rows, settled.moved, (), version)
-    gone = write_persons(conn, rows, Gathered({}, {}, [], [], until_us), settled, rules, version)
+    at_us = time.time_ns() // 1000
+    gone, changes = write_persons(conn, rows, Gathered({}, {}, [], [], at_us), settled, rules, version)
     write_statuses(conn, settled.statuses, version)
+    tell(conn, changes, rows, settled.before, (), version, at_us)
     return Changes(version, [], settled.persons, frozenset(gone), marks=(marks[0], marks[1]))
 
 
