@@ -83,11 +83,11 @@ def _told(population: Population) -> tuple[ibis.Table, ibis.Table]:
     and where former ids lead."""
     engine = population.engine
     present = engine.table("persons").select("person_id")
-    led = engine.table("aliases").filter(ibis._.alias != ibis._.person_id)
+    led = engine.table("aliases").filter(ibis._["alias"] != ibis._.person_id)
     led = led.anti_join(present.select(alias="person_id"), "alias")  # somebody goes by it again
-    changes = engine.table("person_changes")
+    changes, former = engine.table("person_changes"), led.select(former="alias", now="person_id")
     for name in ("old_person_id", "new_person_id"):
-        found = changes.left_join(led.select(former="alias", now="person_id"), changes[name] == ibis._.former)
+        found = changes.left_join(former, changes[name] == former.former)
         found = found.mutate(person_id=found.now.fill_null(found[name])).anti_join(population.refused, "person_id")
         changes = found.drop("former", "now", "person_id")
     return changes, led

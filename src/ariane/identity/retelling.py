@@ -4,6 +4,7 @@ erasure that ids are erased."""
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
 import pyarrow as pa
@@ -92,8 +93,9 @@ def retell(conn: sa.Connection, recall: Recall, rules: Rules) -> None:
         if changes:
             append(conn, [(*one, None) for one in changes], [went[one[:2]] for one in changes], version, at_us)
         if gone:
+            last = int(conn.execute(sa.select(sa.func.max(_c.n))).scalar() or 0)
             erased = _erased(conn, gone)
-            append(conn, [(one, "", ERASED, None) for one in erased], [()] * len(erased), version, at_us)
+            append(conn, [(one, "", ERASED, None) for one in erased], [()] * len(erased), version, at_us, last)
     conn.execute(sa.delete(told_before))
     conn.execute(sa.delete(told_until))
 

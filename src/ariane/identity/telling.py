@@ -68,10 +68,12 @@ def append(
     moved: Sequence[Collection[int]],
     version: int,
     at_us: int,
+    above: int = 0,
 ) -> None:
-    """Number these changes on from the last one; none is told as earlier than one before it."""
+    """Number these changes on from the last one, and from `above`: a number is never given again. None is told as
+    earlier than one before it."""
     last, last_us = conn.execute(_LAST).one()
-    first, at_us = (last or 0) + 1, max(at_us, last_us or 0)
+    first, at_us = max(last or 0, above) + 1, max(at_us, last_us or 0)
     listed = []
     for n, (old, new, what, why) in enumerate(told, first):
         shown = (why.a, why.b, why.rule, why.event_id) if why is not None else (None, None, "", "")
