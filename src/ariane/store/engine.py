@@ -7,13 +7,17 @@ its rows. DuckDB reads an immutable list of files, so any number of engines may 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
+from uuid import uuid4
 
 import duckdb
 import ibis
 import pyarrow as pa
 
 from ariane.store.columns import DERIVED, schema_of
+from ariane.store.holding import HELD, Hold, Rows, hold_in_duckdb, hold_on_spark
 from ariane.store.lake import Lake
 from ariane.store.layers import latest, layered
 
@@ -38,6 +42,8 @@ class Engine(Protocol):
     def text(self, expression: ibis.Expr) -> str: ...
 
     def refresh(self) -> bool: ...
+
+    def holding(self) -> AbstractContextManager[Hold]: ...
 
     def close(self) -> None: ...
 
@@ -161,6 +167,23 @@ class DuckEngine:
         finally:
             cursor.close()
 
+    @contextmanager
+    def holding(self) -> Iterator[Hold]:
+        """Gives a function that keeps rows on the engine until this ends: see `holding.Hold`."""
+        names: list[str] = []
+
+        def hold(rows: Rows) -> ibis.Table:
+            names.append(f"held_{uuid4().hex}")
+            with self._lock:
+                return hold_in_duckdb(self.backend, names[-1], rows)
+
+        try:
+            yield hold
+        finally:
+            with self._lock:
+                for name in names:
+                    self._execute(f'DROP TABLE IF EXISTS "{name}"')
+
     def text(self, expression: ibis.Expr) -> str:
         """The SQL an expression becomes."""
         return str(ibis.to_sql(expression, dialect="duckdb"))
@@ -208,6 +231,23 @@ class SparkEngine:
 
     def run(self, expression: ibis.Expr) -> pa.Table:
         return self.backend.to_pyarrow(expression)
+
+    @contextmanager
+    def holding(self) -> Iterator[Hold]:
+        """As DuckDB's; the rows lie beside the lake, where every worker of the cluster finds them."""
+        names: list[str] = []
+        place = self.lake.place.below(f"{HELD}/{uuid4().hex}")
+
+        def hold(rows: Rows) -> ibis.Table:
+            names.append(f"held_{uuid4().hex}")
+            return hold_on_spark(self.session, self.backend, place, names[-1], rows)
+
+        try:
+            yield hold
+        finally:
+            for name in names:
+                self.session.catalog.dropTempView(name)
+            place.remove("")
 
     def text(self, expression: ibis.Expr) -> str:
         """The SQL an expression becomes."""
