@@ -239,8 +239,9 @@ class SparkEngine:
         place = self.lake.place.below(f"{HELD}/{uuid4().hex}")
 
         def hold(rows: Rows) -> ibis.Table:
-            names.append(f"held_{uuid4().hex}")
-            return hold_on_spark(self.session, self.backend, place, names[-1], rows)
+            table = hold_on_spark(self.session, self.backend, place, name := f"held_{uuid4().hex}", rows)
+            names.append(name)
+            return table
 
         try:
             yield hold
