@@ -15,7 +15,7 @@ from ariane.journeys import Journey, sessions, touchpoints
 
 NAMES = (
     "events", "persons", "identifiers", "edges", "touchpoints", "sessions", "answers", "orders", "consents",
-    "decisions", "cases",
+    "decisions", "cases", "membership", "aliases", "person_changes",
 )  # fmt: skip
 
 
@@ -75,6 +75,62 @@ def _edges(population: Population, journey: Journey) -> ibis.Table:
     return read.select(
         "a", "b", "rule", "source", first_seen_at=at(read.first_us), last_seen_at=at(read.last_us),
         n_events=read.n_events, status=read.status,
+    )  # fmt: skip
+
+
+def _told(population: Population) -> tuple[ibis.Table, ibis.Table]:
+    """The changes of persons that were told, without those whose persons, as they are now, the purpose may not read;
+    and where former ids lead."""
+    engine = population.engine
+    present = engine.table("persons").select("person_id")
+    led = engine.table("aliases").filter(ibis._["alias"] != ibis._.person_id)
+    led = led.anti_join(present.select(alias="person_id"), "alias")  # somebody goes by it again
+    changes, former = engine.table("person_changes"), led.select(former="alias", now="person_id")
+    for name in ("old_person_id", "new_person_id"):
+        found = changes.left_join(former, changes[name] == former.former)
+        found = found.mutate(person_id=found.now.fill_null(found[name])).anti_join(population.refused, "person_id")
+        changes = found.drop("former", "now", "person_id")
+    return changes, led
+
+
+def _person_changes(population: Population, journey: Journey) -> ibis.Table:
+    changes, _ = _told(population)
+    return changes.select(
+        "n", "cause", person_id=changes.old_person_id, into_person_id=changes.new_person_id.nullif(""),
+        told_at=at(changes.at_us), rule=changes.rule.nullif(""), event_id=changes.event_id.nullif(""),
+    )  # fmt: skip
+
+
+def _aliases(population: Population, journey: Journey) -> ibis.Table:
+    _, led = _told(population)
+    read = led.anti_join(population.refused, "person_id")
+    return read.select("alias", person_id=read.person_id.nullif(""))
+
+
+def _membership(population: Population, journey: Journey) -> ibis.Table:
+    held = _allowed(population, "identifiers").select("key", "kind", "value", "first_us", now="person_id")
+    changes, moves = population.engine.table("person_changes"), population.engine.table("person_moves")
+    ended = changes.inner_join(moves, "n").select(
+        "key", "n", "cause", "rule", "event_id", person_id="old_person_id", until_us="at_us"
+    )
+    past = held.inner_join(ended, "key")
+    past = past.select(*held.columns, "n", "cause", "rule", "event_id", "person_id", "until_us")
+    null = ibis.null
+    last = held.mutate(
+        n=null("int64"), cause=null("string"), rule=null("string"), event_id=null("string"), person_id=held.now,
+        until_us=null("int64"),
+    )  # fmt: skip
+    every = past.union(last.select(*past.columns))
+    before = ibis.window(group_by="key", order_by=every.n.fill_null(2**62))
+    # What began a stretch is the change that ended the one before it.
+    begun = every.mutate(
+        since_us=every.until_us.lag().over(before), began_by=every.cause.lag().over(before),
+        by_rule=every.rule.lag().over(before), by_event=every.event_id.lag().over(before),
+    )  # fmt: skip
+    first = ibis.least(begun.first_us, begun.until_us.fill_null(begun.first_us))
+    return begun.select(
+        "kind", "value", "person_id", valid_from=at(begun.since_us.fill_null(first)), valid_to=at(begun.until_us),
+        cause=begun.began_by, rule=begun.by_rule.nullif(""), event_id=begun.by_event.nullif(""),
     )  # fmt: skip
 
 
@@ -142,4 +198,7 @@ _BUILDERS: dict[str, Callable[[Population, Journey], ibis.Table]] = {
     "consents": _consents,
     "decisions": _named("Decision Made"),
     "cases": _named("Case Opened"),
+    "membership": _membership,
+    "aliases": _aliases,
+    "person_changes": _person_changes,
 }

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from ariane import attribution, identity, ingest, journeys, measure, predict, segments, voice
 from ariane.errors import InputError
-from ariane.identity import foresight, steering
+from ariane.identity import foresight, history, steering
 from ariane.model import Event, Identifier, Purpose, event_id_of
 from ariane.opened import Opened, iso, noting, to_us
 from ariane.result import Counted, Listed, Result, Tabular
@@ -22,6 +22,7 @@ from ariane.result import Counted, Listed, Result, Tabular
 if TYPE_CHECKING:
     from ariane.consent import Population
     from ariane.identity.foresight import Foreseen
+    from ariane.identity.history import TellingPage
     from ariane.identity.threads import Explanation, Found, People, Preview, Thread
     from ariane.journeys.measured import Finding, Funnel, JourneyMap
 
@@ -70,6 +71,14 @@ class Persons:
         """One person, by id or by KIND:VALUE. NotFound, or ConsentError when the purpose may not read them."""
         permit = self._ws.permit(purpose, actor)
         return self._ws.looked_up(lambda conn: identity.person(conn, permit, person))
+
+    def changes(
+        self, *, after: int = 0, limit: int = 100, of: str = "", purpose: Purpose = "service", actor: str = ACTOR
+    ) -> TellingPage:
+        """What became of persons, in the order it was told, after change number `after`; `of` a person, what led to
+        them. Give the page's `next` as `after` to read on."""
+        permit = self._ws.permit(purpose, actor)
+        return self._ws.looked_up(lambda conn: history.changes(conn, permit, after=after, limit=limit, of=of))
 
     def timeline(
         self,

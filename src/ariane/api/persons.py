@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from ariane.api.endpoint import Endpoint, Limit, Offset, Text
 from ariane.errors import InputError
+from ariane.identity.history import Told
 from ariane.identity.threads import Found, Thread, Tie, words
 from ariane.model import Identifier, Purpose
 from ariane.workspace import Decided, Workspace, iso
@@ -52,6 +53,27 @@ class PersonAsked(msgspec.Struct, frozen=True):
 
 def person(workspace: Workspace, asked: PersonAsked) -> Thread:
     return workspace.people.person(asked.id, asked.purpose, actor=ACTOR)
+
+
+class ChangesAsked(msgspec.Struct, frozen=True):
+    after: Annotated[int, Meta(ge=0)] = 0
+    limit: Limit = 100
+    purpose: Purpose = "service"
+
+
+class PersonChanges(msgspec.Struct, frozen=True):
+    """What became of persons, in the order it was told. `next` is the `after` of the page that follows, also when there
+    is nothing yet; `more` says that there is something already. `cause` is merged, moved, split or erased."""
+
+    rows: tuple[Told, ...]
+    next: int
+    more: bool
+    n_held_back: int
+
+
+def person_changes(workspace: Workspace, asked: ChangesAsked) -> PersonChanges:
+    found = workspace.people.changes(after=asked.after, limit=asked.limit, purpose=asked.purpose, actor=ACTOR)
+    return PersonChanges(found.rows, found.next, found.more, found.n_held_back)
 
 
 class EventsAsked(msgspec.Struct, frozen=True):
@@ -161,6 +183,7 @@ def retract(workspace: Workspace, asked: TieDecided) -> Decided:
 
 ENDPOINTS = (
     Endpoint("GET", "/api/people", people, PeopleAsked, "Search persons by anything known of them, or list them."),
+    Endpoint("GET", "/api/people/changes", person_changes, ChangesAsked, "Who became whom, oldest first."),
     Endpoint("GET", "/api/people/{id}", person, PersonAsked, "One person, by id or kind:value."),
     Endpoint("GET", "/api/people/{id}/events", person_events, EventsAsked, "What happened to a person, newest first."),
     Endpoint("GET", "/api/explain", explain, PairAsked, "Why two identifiers are one person, or are not."),

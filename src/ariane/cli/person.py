@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ariane.cli.options import emit, show, workspace_option
 from ariane.model import PURPOSES, Purpose
+
+if TYPE_CHECKING:
+    from ariane.identity.history import Told
 
 
 @click.command()
@@ -26,9 +30,10 @@ def person(path: Path, as_json: bool, identifier: str, why: str | None, limit: i
     with ariane.open(path) as ws:
         thread = ws.people.person(identifier, purpose=purpose)
         events = ws.people.timeline(thread, limit=limit, purpose=purpose)
+        told = ws.people.changes(of=thread.person_id, limit=1000, purpose=purpose)
         reasons = words(ws.people.explain(identifier, why, purpose=purpose)) if why else ()
     if as_json:
-        emit({"person": thread, "events": events.to_dicts(), "why": reasons})
+        emit({"person": thread, "events": events.to_dicts(), "why": reasons, "changes": told.rows})
         return
     click.echo(f"{thread.person_id}: {thread.n_events:,} events on {', '.join(sorted(thread.channels))}")
     if thread.aliases:
@@ -48,11 +53,18 @@ def person(path: Path, as_json: bool, identifier: str, why: str | None, limit: i
         "Why these are one person",
         numeric=("events",),
     )
+    if told.rows:
+        click.echo("")
+        show(["on", "what", "person", "into", "by"], [_change(one) for one in told.rows], "What became of them")
     click.echo("")
     rows = [[row["occurred_at"], row["channel"], row["event"] or row["type"]] for row in events.to_dicts()]
     show(["at", "channel", "event"], rows)
     for sentence in reasons:
         click.echo(sentence)
+
+
+def _change(one: Told) -> list[str]:
+    return [_day(one.at_us), one.cause, one.person_id, one.into_person_id, one.rule]
 
 
 def _day(instant_us: int) -> str:

@@ -16,7 +16,7 @@ from ariane.model import PURPOSES, Purpose
 @workspace_option
 def sql(path: Path, as_json: bool, text: str, purpose: Purpose) -> None:
     """Ask the relations in SQL: events, persons, identifiers, edges, touchpoints, sessions, answers, orders, consents,
-    decisions, cases."""
+    decisions, cases, membership, aliases, person_changes."""
     import ariane
 
     with ariane.open(path) as ws:

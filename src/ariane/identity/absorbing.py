@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from ariane.identity.bulk import fetch
+from ariane.identity.commands import Ruling
 from ariane.identity.gathering import Evidence, Gathered, Pair, edge_key_of, gather
 from ariane.identity.graph import STATUSES, Graph, Settled, settle
 from ariane.identity.recalling import Recall
@@ -15,6 +16,7 @@ from ariane.identity.rows import Row, load_rows
 from ariane.identity.rules import Rules
 from ariane.identity.ruling import enforce, retracted, rule, unmade
 from ariane.identity.stored import edges, identifiers
+from ariane.identity.telling import Cause, tell
 from ariane.identity.writing import write_edges, write_identifiers, write_persons, write_statuses
 from ariane.model import Event
 
@@ -72,7 +74,7 @@ def absorb(
         graph = recall.graph(conn, rules) if more else None
         return Changes(version, batch.subjects, {}, frozenset(), marks=(marks[0], marks[1]), graph=graph)
     graph = recall.graph(conn, rules)
-    rows, fresh = _see(conn, graph, batch, recall)
+    rows, fresh, earlier = _see(conn, graph, batch, recall)
     decided = rule(conn, batch.rulings)
     new, again = _weigh(conn, batch, graph, recall)
     made = enforce(conn, decided, fresh, graph)
@@ -83,19 +85,25 @@ def absorb(
     for place, one in (*new, *made):
         one.status = STATUSES[graph.edges.status[place]]
     write_edges(conn, [one for _, one in (*new, *made)], again, version)
-    write_identifiers(conn, rows, settled.moved | settled.fresh, batch.sightings, version)
-    gone = write_persons(conn, rows, batch, settled, rules, version)
+    write_identifiers(conn, rows, settled.moved | settled.fresh | earlier, batch.sightings, version)
+    gone, changes = write_persons(conn, rows, batch, settled, rules, version)
     write_statuses(conn, settled.statuses, version)
     unmade(conn, decided)
+    if changes:
+        tell(conn, changes, rows, settled.before, _causes(decided, [*new, *made], settled), version, batch.until_us)
     return Changes(
         version, batch.subjects, settled.persons, frozenset(gone), settled.fresh, (marks[0], marks[1]), graph
     )
 
 
-def _see(conn: sa.Connection, graph: Graph, batch: Gathered, recall: Recall) -> tuple[dict[int, Row], set[int]]:
-    """Add the sightings to the graph and to their rows; the rows, and the keys never seen before."""
+def _see(
+    conn: sa.Connection, graph: Graph, batch: Gathered, recall: Recall
+) -> tuple[dict[int, Row], set[int], set[int]]:
+    """Add the sightings to the graph and to their rows; the rows, the keys never seen before, and those that turn out
+    to be older than was known."""
     rows: dict[int, Row] = {}
     fresh: set[int] = set()
+    earlier: set[int] = set()
     unread: list[int] = []
     for key, seen in batch.sightings.items():
         named = seen.identifier
@@ -113,12 +121,14 @@ def _see(conn: sa.Connection, graph: Graph, batch: Gathered, recall: Recall) -> 
     for key, row in rows.items():
         if key not in fresh:
             seen = batch.sightings[key]
-            row.first_us = min(row.first_us, seen.first_us)
+            if seen.first_us < row.first_us:
+                row.first_us = seen.first_us
+                earlier.add(key)
             row.last_us = max(row.last_us, seen.last_us)
             row.n_events += seen.n_events
             for channel, n in seen.channels.items():
                 row.channels[channel] = row.channels.get(channel, 0) + n
-    return rows, fresh
+    return rows, fresh, earlier
 
 
 def _weigh(
@@ -143,6 +153,13 @@ def _weigh(
         held[pair].add(batch.evidence[pair])
     held.update((one.pair, one) for _, one in new)
     return new, [held[pair] for pair in again]
+
+
+def _causes(decided: Iterable[Ruling], new: Iterable[tuple[int, Evidence]], settled: Settled) -> list[Cause]:
+    """What may have made persons others: decisions, new evidence, and evidence that stands otherwise than before."""
+    causes = [Cause(one.a, one.b, one.rule, one.stands, one.at_us, one.event_id, True) for one in decided]
+    causes += [Cause(e.a, e.b, e.rule, e.status == "live", e.first_us, e.event_id) for _, e in new]
+    return causes + [Cause(*pair, status == "live") for pair, status in settled.statuses.items()]
 
 
 def _stand(conn: sa.Connection, rows: dict[int, Row], graph: Graph, settled: Settled, recall: Recall) -> None:

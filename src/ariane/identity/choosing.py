@@ -13,7 +13,7 @@ from ariane.errors import InputError
 from ariane.identity.bulk import fetch
 from ariane.identity.reading import ORDERS, Found, People
 from ariane.identity.rules import Rules
-from ariane.identity.stored import identifiers, person_changes, persons
+from ariane.identity.stored import identifiers, persons, told_changes
 from ariane.model import Identifier
 
 _PERSON = ("person_id", "first_seen_us", "last_seen_us", "n_events", "n_identifiers")
@@ -79,7 +79,7 @@ def _having(kind: str, channel: str, status: str) -> sa.ColumnElement[bool]:
 
 
 def _took_in(since_us: int) -> sa.Select[Any]:
-    c = person_changes.c
+    c = told_changes.c
     return sa.select(c.new_person_id).where((c.at_us >= since_us) & c.cause.in_(["merged", "moved"]))
 
 

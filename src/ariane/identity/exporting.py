@@ -11,7 +11,17 @@ import sqlalchemy as sa
 
 from ariane.identity.bulk import fetch
 from ariane.identity.commands import MANUAL
-from ariane.identity.stored import edges, identifiers, person_changes, persons, rulings, versions
+from ariane.identity.stored import (
+    edges,
+    identifiers,
+    person_changes,
+    persons,
+    rulings,
+    told_aliases,
+    told_changes,
+    told_moves,
+    versions,
+)
 from ariane.store import schema_of
 
 
@@ -31,11 +41,13 @@ def version_of(conn: sa.Connection) -> int:
 
 def tables(conn: sa.Connection) -> dict[str, pa.Table]:
     """The lake's `identifiers`, `persons` and `edges`, each in the order of its key."""
-    return {name: _arrow(conn, select.order_by(*_ORDER[name]), name) for name, select in _selects().items()}
+    selects = _selects()
+    names = ("identifiers", "persons", "edges")
+    return {name: _arrow(conn, selects[name].order_by(*_ORDER[name]), name) for name in names}
 
 
 def whole(conn: sa.Connection, name: str, rows_at_once: int = 200_000) -> Iterator[pa.Table]:
-    """`identifiers`, `persons` or `edges` in the order of its key, so many rows at a time."""
+    """One of `tables`, or of what was told of persons, in the order of its key, so many rows at a time."""
     for batch in _batches(conn, _selects()[name].order_by(*_ORDER[name]), name, rows_at_once):
         yield pa.Table.from_batches([batch])
 
@@ -51,6 +63,9 @@ def news(conn: sa.Connection, since: int) -> News:
         "identifiers": identifiers.c.version > since,
         "persons": persons.c.version > since,
         "edges": edges.c.version > since,
+        "person_changes": told_changes.c.version > since,
+        "person_moves": told_changes.c.version > since,
+        "aliases": told_aliases.c.version > since,
     }
     rows = {name: _arrow(conn, select.where(changed[name]), name) for name, select in _selects().items()}
     c = person_changes.c
@@ -75,10 +90,14 @@ def _taken_back(conn: sa.Connection) -> pa.Table:
 
 def _selects() -> dict[str, sa.Select[Any]]:
     i, p, e = identifiers.c, persons.c, edges.c
+    c, m, a = told_changes.c, told_moves.c, told_aliases.c
     return {
-        "identifiers": sa.select(i.key, i.kind, i.value, i.person_id, i.status),
+        "identifiers": sa.select(i.key, i.kind, i.value, i.person_id, i.status, i.first_us),
         "persons": sa.select(p.person_id, p.first_seen_us, p.last_seen_us, p.n_events, p.n_identifiers),
         "edges": sa.select(e.a_key, e.b_key, e.rule, e.source, e.first_us, e.last_us, e.n_events, e.status),
+        "person_changes": sa.select(*[c[name] for name in schema_of("person_changes").names]),
+        "person_moves": sa.select(m.n, m.key).join(told_changes, c.n == m.n),
+        "aliases": sa.select(a.alias, a.person_id),
     }
 
 
@@ -86,6 +105,9 @@ _ORDER = {
     "identifiers": (identifiers.c.key,),
     "persons": (persons.c.person_id,),
     "edges": (edges.c.a_key, edges.c.b_key, edges.c.rule),
+    "person_changes": (told_changes.c.n,),
+    "person_moves": (told_moves.c.n, told_moves.c.key),
+    "aliases": (told_aliases.c.alias,),
 }
 
 

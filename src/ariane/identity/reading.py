@@ -15,7 +15,7 @@ from ariane.identity.bulk import fetch
 from ariane.identity.identifying import normalise
 from ariane.identity.rules import Rules
 from ariane.identity.solving import keys_behind
-from ariane.identity.stored import MACHINES, edges, identifiers, named_by_people, person_changes, persons
+from ariane.identity.stored import MACHINES, edges, identifiers, named_by_people, persons, told_aliases
 from ariane.model import Identifier, key_of
 from ariane.result import Tabular, flat
 
@@ -204,22 +204,17 @@ def _found(
 def current_id(conn: sa.Connection, person_id: str) -> str | None:
     """The id a person goes by now, given any id they ever had.
 
-    A recorded merge is followed; failing that, the identifier the id was made from says whose it is. None: nobody's.
+    What was told of it says so in one step; failing that, the identifier the id was made from. None: nobody's.
     """
-    seen: set[str] = set()
-    while person_id not in seen:
-        seen.add(person_id)
-        if conn.execute(sa.select(persons.c.person_id).where(persons.c.person_id == person_id)).first():
-            return person_id
-        c = person_changes.c
-        moved = (
-            sa.select(c.new_person_id)
-            .where((c.old_person_id == person_id) & c.cause.in_(["merged", "moved"]))
-            .order_by(c.version.desc())
-            .limit(1)
-        )
-        person_id = conn.execute(moved).scalar() or _by_origin(conn, person_id) or person_id
-    return None
+    if _is_present(conn, person_id):
+        return person_id
+    a = told_aliases.c
+    led = conn.execute(sa.select(a.person_id).where(a.alias == person_id)).scalar()
+    return led if led and _is_present(conn, led) else _by_origin(conn, person_id)
+
+
+def _is_present(conn: sa.Connection, person_id: str) -> bool:
+    return conn.execute(sa.select(persons.c.person_id).where(persons.c.person_id == person_id)).first() is not None
 
 
 def _by_origin(conn: sa.Connection, person_id: str) -> str | None:
@@ -255,16 +250,8 @@ def person(conn: sa.Connection, permit: Permit, asked: str) -> Thread:
     for each in held:
         for channel, n in each.channels.items():
             channels[channel] = channels.get(channel, 0) + n
-    c = person_changes.c
-    former = conn.execute(
-        sa.select(c.old_person_id)
-        .where(
-            (c.new_person_id == person_id)
-            & (c.cause != "split")
-            & c.old_person_id.notin_(sa.select(persons.c.person_id))
-        )
-        .distinct()
-    ).scalars()
+    a = told_aliases.c
+    former = conn.execute(sa.select(a.alias).where((a.person_id == person_id) & (a.alias != person_id))).scalars()
     keys = tuple(row.key for row in rows)
     one = conn.execute(sa.select(*_PERSON).where(persons.c.person_id == person_id)).one()
     aliases = tuple(sorted(former))

@@ -11,7 +11,7 @@ from ariane.identity.gathering import Evidence, Pair
 from ariane.identity.graph import Graph, load
 from ariane.identity.rows import Row
 from ariane.identity.rules import Rules
-from ariane.identity.stored import versions
+from ariane.identity.stored import told_changes, versions
 
 _VERSION, _MARK = "identity", "mark"
 _BOTH = sa.select(versions.c.name, versions.c.version)
@@ -39,7 +39,9 @@ class Recall:
         `to_change`: the tables will be changed, so both become new ones.
         """
         found = {row[0]: row[1] for row in conn.execute(_BOTH)}
-        version, before = found.get(_VERSION, 0), found.get(_MARK, 0)
+        version, before = found.get(_VERSION, -1), found.get(_MARK, 0)
+        if version < 0:  # a state made again goes on counting: what was told keeps its numbers
+            version = int(conn.execute(sa.select(sa.func.max(told_changes.c.version))).scalar() or 0)
         if before != self._mark:
             self._graph = None
         if before != self._mark or len(self.rows) > self.MOST or len(self.edges) > self.MOST:

@@ -90,6 +90,63 @@ person_changes = sa.Table(
     ),  # merged: all went there; moved: the strongest part did; split: a part
     sa.Column("at_us", sa.BigInteger, nullable=False),
 )
+"""What each batch did, so that copies can follow; made again with the rest. What was told stands in `told_changes`."""
+
+KEPT = {"derived": False}
+"""No event says what was told when, so a rebuild leaves these tables and adds to them."""
+
+told_changes = sa.Table(
+    "told_changes",
+    metadata,
+    sa.Column("n", sa.BigInteger, primary_key=True, autoincrement=False),  # in the order it was told
+    sa.Column("version", sa.BigInteger, nullable=False, index=True),
+    sa.Column("old_person_id", sa.String, nullable=False, index=True),
+    sa.Column("new_person_id", sa.String, nullable=False, index=True),  # "" when erased
+    # merged: all went there; moved: the strongest part did; split: a part; erased: nobody goes by it any more
+    sa.Column("cause", sa.String, nullable=False),
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+    sa.Column("a_key", sa.BigInteger),  # the evidence that did it, where one piece can be named
+    sa.Column("b_key", sa.BigInteger),
+    sa.Column("rule", sa.String, nullable=False),
+    sa.Column("event_id", sa.String, nullable=False),  # the decision, or the event that brought the evidence
+    info=KEPT,
+)
+
+told_moves = sa.Table(
+    "told_moves",
+    metadata,
+    sa.Column("n", sa.BigInteger, primary_key=True, autoincrement=False),  # the change that moved it
+    sa.Column("key", sa.BigInteger, primary_key=True, autoincrement=False, index=True),
+    info=KEPT,
+)
+
+told_aliases = sa.Table(
+    "told_aliases",
+    metadata,
+    sa.Column("alias", sa.String, primary_key=True),
+    # who it leads to, in one step; itself when somebody goes by it again; "" when erased
+    sa.Column("person_id", sa.String, nullable=False, index=True),
+    sa.Column("version", sa.BigInteger, nullable=False, index=True),
+    info=KEPT,
+)
+
+told_before = sa.Table(
+    "told_before",
+    metadata,
+    sa.Column("key", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("person_id", sa.String, nullable=False, index=True),
+    info=KEPT,
+)
+"""Whose each identifier was, as it was told, from when a rebuild deletes the state until it has made it again."""
+
+told_until = sa.Table(
+    "told_until",
+    metadata,
+    sa.Column("partition", sa.String, primary_key=True),
+    sa.Column("offset", sa.BigInteger, nullable=False),
+    info=KEPT,
+)
+"""How far the state had come that `told_before` was copied from; it is empty while nothing is being made again."""
 
 versions = sa.Table(
     "identity_versions",

@@ -16,7 +16,7 @@ from ariane.identity.bulk import fetch
 from ariane.identity.commands import SEPARATION
 from ariane.identity.reading import Held, Tie, ties
 from ariane.identity.rules import Rules
-from ariane.identity.stored import edges, identifiers, person_changes, rulings
+from ariane.identity.stored import edges, identifiers, rulings, told_changes
 from ariane.model import Identifier
 from ariane.result import Tabular, flat
 
@@ -76,7 +76,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 class Change(msgspec.Struct, frozen=True):
     """A person who became another. `cause`: merged (all of them went there), moved (the strongest part did) or split
-    (a part). `tie` is evidence of the same moment between the two, where it still tells."""
+    (a part). `tie` is the evidence that did it, where it can be named."""
 
     version: int
     old_person_id: str
@@ -199,44 +199,15 @@ def _apart(conn: sa.Connection) -> set[frozenset[str]]:
 
 def changes(conn: sa.Connection, permit: Permit, *, limit: int = 50) -> tuple[Change, ...]:
     """The latest merges and splits, the newest first; of persons that may be read."""
-    c = person_changes.c
+    c = told_changes.c
+    columns = (c.version, c.old_person_id, c.new_person_id, c.cause, c.at_us, c.a_key, c.b_key, c.rule)
     statement = (
-        sa.select(c.version, c.old_person_id, c.new_person_id, c.cause, c.at_us)
-        .where(consent.gate(permit, c.new_person_id), consent.gate(permit, c.old_person_id))
-        .order_by(c.version.desc(), c.old_person_id, c.new_person_id)
+        sa.select(*columns)
+        .where(consent.gate(permit, c.new_person_id), consent.gate(permit, c.old_person_id), c.cause != "erased")
+        .order_by(c.n.desc())
         .limit(limit)
     )
     rows = conn.execute(statement).fetchall()
-    held: defaultdict[str, set[int]] = defaultdict(set)
-    i = identifiers.c
-    involved = {person for row in rows for person in row[1:3]}
-    for person_id, key in fetch(conn, sa.select(i.person_id, i.key), i.person_id, involved):
-        held[person_id].add(key)
-    told = _told(conn, {row[0] for row in rows}, {key for keys in held.values() for key in keys})
-    return tuple(Change(*row, tie=_between(told.get(row[0], ()), held[row[1]] | held[row[2]], row[3])) for row in rows)
-
-
-def _told(conn: sa.Connection, versions: set[int], keys: set[int]) -> dict[int, list[Tie]]:
-    """The evidence that last changed in these moments and touches these identifiers."""
-    e = edges.c
-    at = {row[0]: row[1] for row in fetch(conn, sa.select(e.edge_key, e.version), e.version, versions)}
-    if not at:
-        return {}
-    ends = sa.select(e.edge_key, e.a_key, e.b_key, e.rule)
-    moments: dict[tuple[int, int, str], int] = {}
-    for edge_key, a, b, rule in fetch(conn, ends, e.edge_key, at):
-        if a in keys and b in keys:
-            moments[a, b, rule] = at[edge_key]
-    found: defaultdict[int, list[Tie]] = defaultdict(list)
-    for tie in ties(conn, {a for a, _, _ in moments}):
-        low, high = sorted((tie.a.key, tie.b.key))
-        if (low, high, tie.rule) in moments:
-            found[moments[low, high, tie.rule]].append(tie)
-    return found
-
-
-def _between(told: Iterable[Tie], keys: Collection[int], cause: str) -> Tie | None:
-    """What tells of a merge (evidence that counts), or of a split (evidence that counts no more)."""
-    wanted = ("retracted", "refused") if cause == "split" else ("live",)
-    fitting = [tie for tie in told if tie.a.key in keys and tie.b.key in keys and tie.status in wanted]
-    return max(fitting, key=lambda tie: (tie.rule == "manual", tie.first_us, tie.event_id), default=None)
+    said = {(tie.a.key, tie.b.key, tie.rule): tie for tie in ties(conn, {row[5] for row in rows if row[5] is not None})}
+    found = {(*sorted(pair[:2]), pair[2]): tie for pair, tie in said.items()}
+    return tuple(Change(*row[:5], tie=found.get((row[5], row[6], row[7]))) for row in rows)

@@ -86,7 +86,8 @@ def write_statuses(conn: sa.Connection, statuses: Mapping[Pair, str], version: i
 def write_identifiers(
     conn: sa.Connection, rows: Mapping[int, Row], moved: Collection[int], seen: Iterable[int], version: int
 ) -> None:
-    """Write whole the identifiers that are new or `moved`; of the others, how often they were seen."""
+    """Write whole the identifiers that are new, `moved` or older than was known; of the others, how often they were
+    seen."""
     whole = [
         (r.key, r.kind, r.value, r.status, r.component, r.person_id, r.first_us, r.last_us, r.n_events,
          _encode(r.channels).decode(), version)
@@ -107,9 +108,9 @@ def write_persons(
     settled: Settled,
     rules: Rules,
     version: int,
-) -> set[str]:
+) -> tuple[set[str], list[tuple[str, str, str]]]:
     """Fold the persons that changed anew, add to the others what was seen of them and how many identifiers they gained;
-    the person ids nobody has any more."""
+    the person ids nobody has any more, and where former persons went (see `changes_of`)."""
     folded = persons_of(rows, {**settled.persons, **settled.born})
     written: list[tuple[Any, ...]] = [(person_id, *fold, version) for person_id, fold in folded.items()]
     upsert(conn, persons, ("person_id", *_PERSON, "version"), written, (*_PERSON, "version"))
@@ -121,7 +122,7 @@ def write_persons(
     changes = changes_of(rows, settled.before, folded.keys(), rules)
     listed = [(version, old, new, cause, batch.until_us) for old, new, cause in changes]
     upsert(conn, person_changes, ("version", "old_person_id", "new_person_id", "cause", "at_us"), listed)
-    return gone
+    return gone, changes
 
 
 def _seen_of(

@@ -16,7 +16,7 @@ from ariane.consent import tables as consent_tables
 from ariane.consent.copying import spoken_since, standing_of
 from ariane.identity.copying import news, version_of, whole
 from ariane.processes.stream import CONSUMER
-from ariane.store import Stores
+from ariane.store import Stores, schema_of
 
 
 class Settling(TypedDict, total=False):
@@ -26,7 +26,9 @@ class Settling(TypedDict, total=False):
     least: int
 
 
-TABLES = ("persons", "consents", "edges", "identifiers")
+TOLD = ("person_changes", "person_moves", "aliases")
+"""Written only when something was told: merges are rare, and each write is a commit."""
+TABLES = (*TOLD, "persons", "consents", "edges", "identifiers")
 """In the order they are written: the last one's progress says that all are there."""
 
 STATE, VERSION = "state", "version"
@@ -38,7 +40,7 @@ BUSY: Settling = {"share": 1.0, "least": 200_000}
 def export(stores: Stores) -> bool:
     """Bring the lake's copies level with the state if it has moved since; whether it had."""
     written = {name: stores.lake.progress(name, VERSION) for name in TABLES}
-    since = min(written.values())
+    since = 0 if _is_of_old(stores) else min(written[name] for name in TABLES if name not in TOLD)
     with stores.state.read() as conn:
         read_to = sum(stores.state.offsets(conn, CONSUMER).values())
         version = version_of(conn)
@@ -52,11 +54,21 @@ def export(stores: Stores) -> bool:
             return True
         rows, gone = _changed(conn, since)
     for name in TABLES:
+        if name in TOLD and not rows[name].num_rows:
+            continue
         if written[name] < version:
             stores.lake.put(name, rows[name], gone.get(name, NOTHING), version=version, progress=progress)
         elif name == TABLES[-1]:  # the state has only read on, or an export was cut short here
             stores.lake.put(name, rows[name].slice(0, 0), NOTHING, version=version, progress=progress)
     return True
+
+
+def _is_of_old(stores: Stores) -> bool:
+    """Whether the lake was written by a version that had fewer tables, or columns: all are written anew then."""
+    lake, last = stores.lake, TABLES[-1]
+    if not lake.exists(last):
+        return False
+    return not lake.exists(TOLD[0]) or not set(schema_of(last).names) <= set(lake.schema(last).names)
 
 
 def _whole(conn: sa.Connection, name: str) -> Iterable[pa.Table]:

@@ -13,6 +13,7 @@ import msgspec
 
 from ariane.errors import InputError, Transient
 from ariane.identity import rules_of
+from ariane.identity.history import keep_told, knows_nothing, restore_told
 from ariane.ingest import read
 from ariane.ingest.plan import plan_of
 from ariane.model import Event
@@ -23,6 +24,8 @@ from ariane.processes.renewing import renew
 from ariane.processes.sifting import QUARANTINE, REPLAY, warn
 from ariane.processes.tabling import BASIS, basis_of
 from ariane.store import DuckEngine, Stores
+
+_TOLD = ("person_changes", "person_moves", "aliases", "identifiers")
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -98,8 +101,13 @@ def _is_level(stores: Stores) -> bool:
 
 
 def _empty_state(stores: Stores) -> None:
-    """An empty state in the place of the old one; a file that is too damaged to be emptied is set aside."""
+    """An empty state in the place of the old one, but for what was told of persons; a file that is too damaged to be
+    emptied is set aside, and the lake's copy of what was told is taken."""
     try:
+        stores.state.create()
+        with stores.state.begin() as conn:
+            lost = knows_nothing(conn)
+            keep_told(conn, stores.state.offsets(conn, stream.CONSUMER))
         stores.state.drop()
         stores.state.create()
     except InputError as damage:
@@ -111,6 +119,12 @@ def _empty_state(stores: Stores) -> None:
             "were sent. It names persons: delete it once it is not needed."
         )
         stores.state.create()
+        lost = True
+    if lost and all(stores.lake.exists(name) for name in _TOLD):
+        held = {name: stores.lake.read(name) for name in _TOLD}
+        ends = {partition: stores.log.end(partition) for partition in stores.log.partitions()}
+        with stores.state.begin() as conn:
+            restore_told(conn, held, ends)
 
 
 def _tell(said: str) -> None:
@@ -146,6 +160,7 @@ def _replay_lake(stores: Stores, starts: dict[str, int]) -> None:
     with stores.state.begin() as conn:
         for partition, start in starts.items():
             stores.state.commit_offset(conn, stream.CONSUMER, partition, start)
+        stream.mended(conn, stores, memory)
 
 
 def _in_batches(engine: DuckEngine, size: int) -> Iterator[list[dict[str, Any]]]:

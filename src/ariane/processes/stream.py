@@ -16,6 +16,7 @@ from ariane.consent.memory import Recall as Consents
 from ariane.errors import InputError
 from ariane.identity import absorb as tie
 from ariane.identity import rules_of
+from ariane.identity.history import retell, untold
 from ariane.identity.memory import Recall as Persons
 from ariane.ingest import read
 from ariane.ingest.lag import note, noted
@@ -63,6 +64,7 @@ class Memory:
         self.offsets: dict[str, int] = {}
         self.counts: dict[str, Counter[str]] = {}
         self.rules: int | None = None
+        self.mending: bool | None = None
 
 
 def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
@@ -86,6 +88,7 @@ def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
         if partition != REPLAY:
             warn(conn, plan, fresh)
         stores.state.commit_offset(conn, CONSUMER, partition, batch.next_offset)
+        mended(conn, stores, memory)
         _forget(conn, stores, events, memory)
     memory.offsets[partition] = batch.next_offset
     counts = memory.counts.setdefault(partition, Counter(duplicates=0, quarantined=0))
@@ -147,6 +150,18 @@ def absorb(
     changes = tie(conn, events, rules, memory.persons, more=bool(held))
     told = heard(conn, changes, held, rules) if held or plan_of(stores.path) else changes
     note_consent(conn, [*events, *held], told, stores.settings.consent_categories, memory.consents)
+
+
+def mended(conn: sa.Connection, stores: Stores, memory: Memory) -> None:
+    """Where the state is being made again: once it has come as far as the one before, tell what is otherwise."""
+    if memory.mending is False:
+        return
+    until = untold(conn)
+    memory.mending = bool(until)
+    come, there = stores.state.offsets(conn, CONSUMER), set(stores.log.partitions())
+    if until and all(come.get(one, 0) >= offset for one, offset in until.items() if one in there):
+        retell(conn, memory.persons, rules_of(stores.path))
+        memory.mending = False
 
 
 def _first_times(conn: sa.Connection, partition: str, events: Sequence[Taken], memory: Memory) -> Sequence[Taken]:

@@ -87,6 +87,7 @@ IDENTIFIERS = pa.schema(
         ("value", pa.string()),
         ("person_id", pa.string()),
         ("status", pa.string()),
+        ("first_us", MICROS),
     ]
 )
 PERSONS = pa.schema(
@@ -98,6 +99,21 @@ PERSONS = pa.schema(
         ("n_identifiers", pa.int64()),
     ]
 )
+PERSON_CHANGES = pa.schema(
+    [
+        ("n", pa.int64()),
+        ("old_person_id", pa.string()),
+        ("new_person_id", pa.string()),
+        ("cause", pa.string()),
+        ("at_us", MICROS),
+        ("a_key", pa.int64()),
+        ("b_key", pa.int64()),
+        ("rule", pa.string()),
+        ("event_id", pa.string()),
+    ]
+)
+PERSON_MOVES = pa.schema([("n", pa.int64()), ("key", pa.int64())])
+ALIASES = pa.schema([("alias", pa.string()), ("person_id", pa.string())])
 CONSENTS = pa.schema(
     [
         ("person_id", pa.string()),
@@ -149,9 +165,10 @@ NOISE = pa.schema(
 )
 DERIVED: dict[str, pa.Schema] = {
     "identifiers": IDENTIFIERS, "persons": PERSONS, "consents": CONSENTS, "edges": EDGES, "quarantine": QUARANTINE,
-    "noise": NOISE,
+    "noise": NOISE, "person_changes": PERSON_CHANGES, "person_moves": PERSON_MOVES, "aliases": ALIASES,
 }  # fmt: skip
-"""Tables beside the events, derived from them; only `quarantine` may hold what the log has no longer."""
+"""Tables beside the events, derived from them; only `quarantine` may hold what the log has no longer, and
+`person_changes`, `person_moves` and `aliases` copy what was told of persons, which no event says."""
 
 
 def schema_of(name: str, properties: dict[str, str] | None = None) -> pa.Schema:

@@ -7,13 +7,17 @@ its rows. DuckDB reads an immutable list of files, so any number of engines may 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
+from uuid import uuid4
 
 import duckdb
 import ibis
 import pyarrow as pa
 
 from ariane.store.columns import DERIVED, schema_of
+from ariane.store.holding import HELD, Hold, Rows, hold_in_duckdb, hold_on_spark
 from ariane.store.lake import Lake
 from ariane.store.layers import latest, layered
 
@@ -38,6 +42,8 @@ class Engine(Protocol):
     def text(self, expression: ibis.Expr) -> str: ...
 
     def refresh(self) -> bool: ...
+
+    def holding(self) -> AbstractContextManager[Hold]: ...
 
     def close(self) -> None: ...
 
@@ -95,9 +101,9 @@ class DuckEngine:
                 f'CAST(NULL AS {_SQL_TYPES[field.type]}) AS "{field.name}"' for field in schema_of(name)
             )
             self._name(name, f"SELECT {columns} WHERE false")
-        elif layered(name, self.lake.schema(name).names):
+        elif layered(name, there := self.lake.schema(name).names):
             self._name_files(name, f"layers_of_{name}", files)
-            self._execute(f'CREATE OR REPLACE VIEW "{name}" AS {latest(name, f"layers_of_{name}")}')
+            self._execute(f'CREATE OR REPLACE VIEW "{name}" AS {latest(name, f"layers_of_{name}", there)}')
         else:
             self._name_files(name, name, files)
 
@@ -161,6 +167,23 @@ class DuckEngine:
         finally:
             cursor.close()
 
+    @contextmanager
+    def holding(self) -> Iterator[Hold]:
+        """Gives a function that keeps rows on the engine until this ends: see `holding.Hold`."""
+        names: list[str] = []
+
+        def hold(rows: Rows) -> ibis.Table:
+            names.append(f"held_{uuid4().hex}")
+            with self._lock:
+                return hold_in_duckdb(self.backend, names[-1], rows)
+
+        try:
+            yield hold
+        finally:
+            with self._lock:
+                for name in names:
+                    self._execute(f'DROP TABLE IF EXISTS "{name}"')
+
     def text(self, expression: ibis.Expr) -> str:
         """The SQL an expression becomes."""
         return str(ibis.to_sql(expression, dialect="duckdb"))
@@ -197,7 +220,7 @@ class SparkEngine:
                 frame = self.session.read.format("delta").load(self.lake.place.address(name))
                 if layered(name, frame.columns):
                     frame.createOrReplaceTempView(f"layers_of_{name}")
-                    frame = self.session.sql(latest(name, f"layers_of_{name}"))
+                    frame = self.session.sql(latest(name, f"layers_of_{name}", frame.columns))
             else:
                 frame = self.session.sql(_nothing(name))  # a data frame without rows cannot be sent
             frame.createOrReplaceTempView(name)
@@ -208,6 +231,24 @@ class SparkEngine:
 
     def run(self, expression: ibis.Expr) -> pa.Table:
         return self.backend.to_pyarrow(expression)
+
+    @contextmanager
+    def holding(self) -> Iterator[Hold]:
+        """As DuckDB's; the rows lie beside the lake, where every worker of the cluster finds them."""
+        names: list[str] = []
+        place = self.lake.place.below(f"{HELD}/{uuid4().hex}")
+
+        def hold(rows: Rows) -> ibis.Table:
+            table = hold_on_spark(self.session, self.backend, place, name := f"held_{uuid4().hex}", rows)
+            names.append(name)
+            return table
+
+        try:
+            yield hold
+        finally:
+            for name in names:
+                self.session.catalog.dropTempView(name)
+            place.remove("")
 
     def text(self, expression: ibis.Expr) -> str:
         """The SQL an expression becomes."""

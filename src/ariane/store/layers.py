@@ -9,7 +9,7 @@ The key names what is replaced together: all rows of that key. A key none of who
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -29,6 +29,9 @@ KEYS: dict[str, tuple[str, ...]] = {
     "persons": ("person_id",),
     "consents": ("person_id",),
     "edges": ("a_key", "b_key", "rule"),
+    "person_changes": ("n",),
+    "person_moves": ("n", "key"),
+    "aliases": ("alias",),
 }
 
 
@@ -64,13 +67,14 @@ def _marked(rows: pa.Table, layer: str, version: int, gone: pa.Array) -> pa.Tabl
     return rows
 
 
-def latest(name: str, layers: str) -> str:
+def latest(name: str, layers: str, there: Collection[str] | None = None) -> str:
     """SQL for the rows that hold now, from `layers`, which names both layers' rows. DuckDB and Spark both read it.
+    Columns that are not `there`, in a table written before it had them, are null.
 
     >>> latest("persons", "layers")[:67]
     'WITH news AS (SELECT * FROM (SELECT *, max(version) OVER (PARTITION'
     """
-    keys, columns = KEYS[name], ", ".join(DERIVED[name].names)
+    keys, columns = KEYS[name], ", ".join(_column(field, there) for field in DERIVED[name])
     same = " AND ".join(f"news.{key} = kept.{key}" for key in keys)
     newest = f"SELECT *, max({VERSION}) OVER (PARTITION BY {', '.join(keys)}) AS newest FROM {layers}"
     return (
@@ -81,12 +85,22 @@ def latest(name: str, layers: str) -> str:
     )
 
 
+def _column(field: pa.Field, there: Collection[str] | None) -> str:
+    absent = there is not None and field.name not in there
+    return (
+        f"CAST(NULL AS {'BIGINT' if pa.types.is_int64(field.type) else 'STRING'}) AS {field.name}"
+        if absent
+        else str(field.name)
+    )
+
+
 def now(name: str, layers: pads.Dataset) -> duckdb.DuckDBPyRelation:
     """The rows that hold now, as they are kept once settled; nothing is read before they are asked for."""
     import duckdb
 
     held = f"SELECT *, '{SETTLED}' AS {LAYER}, CAST(0 AS BIGINT) AS {VERSION}, false AS {GONE}"
     one = duckdb.connect(config={"threads": 1})  # what is in flight is in memory once, and nobody waits for it
-    found = one.from_arrow(layers).query("layers", f"{held} FROM ({latest(name, 'layers')}) AS rows_now")
+    rows = latest(name, "layers", layers.schema.names)
+    found = one.from_arrow(layers).query("layers", f"{held} FROM ({rows}) AS rows_now")
     assert found is not None
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import Any, NamedTuple
 
 import ibis
 import pyarrow as pa
@@ -26,18 +27,38 @@ def contract(edges: ibis.Table, run: Callable[[ibis.Table], pa.Table], seed: int
     >>> rows[1] == rows[2] == rows[3], rows[7] == rows[9], rows[1] == rows[7]
     (True, True, False)
     """
+    return run(components(edges, lambda rows: ibis.memtable(run(rows)), run, seed))
+
+
+class Holding(NamedTuple):
+    """Where rows are computed and kept: `hold` keeps them there, `run` brings them here."""
+
+    hold: Callable[[Any], ibis.Table]
+    run: Callable[[ibis.Table], pa.Table]
+
+    def count(self, rows: ibis.Table) -> int:
+        """How many rows there are."""
+        return int(self.run(rows.aggregate(n=rows.count()))["n"][0].as_py())
+
+
+def components(
+    edges: ibis.Table, hold: Callable[[ibis.Table], ibis.Table], run: Callable[[ibis.Table], pa.Table], seed: int = 0
+) -> ibis.Table:
+    """As `contract`, what each round leaves being held where it was computed (`hold`, see `store`): only how many edges
+    are left comes through `run`."""
     random = Random(seed)
-    left = run(edges.filter(edges.a_key != edges.b_key).select("a_key", "b_key").distinct())
-    rounds: list[pa.Table] = []
-    while left.num_rows:
+    left = hold(edges.filter(edges.a_key != edges.b_key).select("a_key", "b_key").distinct())
+    rounds: list[ibis.Table] = []
+    while n := int(run(left.aggregate(n=left.count()))["n"][0].as_py()):
         if len(rounds) == _MOST_ROUNDS:
-            raise RuntimeError(f"{left.num_rows:,} edges are left after {_MOST_ROUNDS} rounds of contraction.")
-        taken = run(_taken(ibis.memtable(left), random, len(rounds)))
-        left = run(_contracted(ibis.memtable(left), ibis.memtable(taken)))
-        rounds.append(taken)
-    found = pa.table({"key": pa.array([], pa.int64()), "component": pa.array([], pa.int64())})
+            raise RuntimeError(f"{n:,} edges are left after {_MOST_ROUNDS} rounds of contraction.")
+        rounds.append(hold(_taken(left, random, len(rounds))))
+        left = hold(_contracted(left, rounds[-1]))
+    if not rounds:
+        return left.select(key="a_key", component="b_key")
+    found = rounds.pop()
     for taken in reversed(rounds):  # from the last, and smallest, round back: each key goes where its neighbour went
-        found = run(_followed(ibis.memtable(taken), ibis.memtable(found))) if found.num_rows else taken
+        found = hold(_followed(taken, found))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -10,27 +10,18 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from ariane.identity.absorbing import Changes
-from ariane.identity.batch.whole import Solved, solve_all
-from ariane.identity.commands import SEPARATION
+from ariane.identity.batch.stored import EVIDENCE, read_columns, solved_by_rules
+from ariane.identity.batch.whole import Solved
 from ariane.identity.gathering import Gathered, Pair
 from ariane.identity.graph import Settled
-from ariane.identity.identifying import is_blocked
 from ariane.identity.recalling import Recall
 from ariane.identity.rows import Row, load_rows
 from ariane.identity.rules import Rules
-from ariane.identity.stored import edges, identifiers, rulings
+from ariane.identity.stored import edges, identifiers
+from ariane.identity.telling import tell
 from ariane.identity.writing import write_identifiers, write_persons, write_statuses
 
-_AT_ONCE = 100_000
-_IDENTIFIERS = {
-    "key": pa.int64(), "kind": pa.string(), "value": pa.string(), "status": pa.string(), "component": pa.int64(),
-    "person_id": pa.string(), "first_us": pa.int64(),
-}  # fmt: skip
-_EDGES = {
-    "a_key": pa.int64(), "b_key": pa.int64(), "rule": pa.string(), "first_us": pa.int64(), "last_us": pa.int64(),
-    "status": pa.string(),
-}  # fmt: skip
-_APART = sa.select(rulings.c.a_key, rulings.c.b_key).where((rulings.c.rule == SEPARATION) & rulings.c.stands)
+_IDENTIFIERS = ("key", "kind", "value", "status", "component", "person_id", "first_us")
 
 
 def resolve_all(conn: sa.Connection, rules: Rules | None = None) -> Changes:
@@ -41,32 +32,14 @@ def resolve_all(conn: sa.Connection, rules: Rules | None = None) -> Changes:
     """
     rules = rules or Rules.default()
     version, *marks = Recall().open(conn, to_change=True)
-    held, evidence = _read(conn, identifiers, _IDENTIFIERS), _read(conn, edges, _EDGES)
-    blocked = [
-        is_blocked(rules, kind, value)
-        for kind, value in zip(held.column("kind").to_pylist(), held.column("value").to_pylist(), strict=True)
-    ]
-    status = pa.array(["blocked" if each else "live" for each in blocked], pa.string())
-    given = held.set_column(held.schema.get_field_index("status"), "status", status)
-    apart = [(a, b) for a, b in conn.execute(_APART)]
-    settled, rows = _changed(conn, held, solve_all(given, evidence, apart, rules), evidence)
-    until_us = int(conn.execute(sa.select(sa.func.max(identifiers.c.last_us))).scalar() or 0)
+    held, evidence = read_columns(conn, identifiers, _IDENTIFIERS), read_columns(conn, edges, EVIDENCE)
+    settled, rows = _changed(conn, held, solved_by_rules(conn, held, evidence, rules), evidence)
     write_identifiers(conn, rows, settled.moved, (), version)
-    gone = write_persons(conn, rows, Gathered({}, {}, [], [], until_us), settled, rules, version)
+    at_us = time.time_ns() // 1000
+    gone, changes = write_persons(conn, rows, Gathered({}, {}, [], [], at_us), settled, rules, version)
     write_statuses(conn, settled.statuses, version)
+    tell(conn, changes, rows, settled.before, (), version, at_us)
     return Changes(version, [], settled.persons, frozenset(gone), marks=(marks[0], marks[1]))
-
-
-def _read(conn: sa.Connection, table: sa.Table, columns: Mapping[str, pa.DataType]) -> pa.Table:
-    """These columns of a table, whole, so many rows in Python at a time."""
-    schema = pa.schema(list(columns.items()))
-    batches = []
-    with conn.execute(sa.select(*[table.c[name] for name in columns])) as result:
-        for part in result.partitions(_AT_ONCE):
-            each = zip(*part, strict=True)
-            arrays = [pa.array(column, field.type) for column, field in zip(each, schema, strict=True)]
-            batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
-    return pa.Table.from_batches(batches, schema)
 
 
 def _changed(conn: sa.Connection, held: pa.Table, solved: Solved, evidence: pa.Table) -> tuple[Settled, dict[int, Row]]:

@@ -14,7 +14,7 @@ from ariane import consent
 from ariane.consent import Permit
 from ariane.consent.given import n_given
 from ariane.identity.bulk import fetch
-from ariane.identity.guarding.resolving import Bundle, Seen, Solution, bundles, solved
+from ariane.identity.guarding.resolving import Compared, Seen, compared
 from ariane.identity.rules import Rules, reading_of
 from ariane.identity.solving import Groups
 from ariane.identity.stored import identifiers
@@ -85,8 +85,8 @@ class Difference(msgspec.Struct, Tabular, frozen=True, dict=True):
 
 
 def difference(conn: sa.Connection, permit: Permit, before: Rules, after: Rules) -> Difference:
-    """What would change if `after` were in force instead of `before`: all the stored evidence solved by both, a bundle
-    of components at a time. Writes nothing.
+    """What would change if `after` were in force instead of `before`: all the stored evidence solved by both, in bulk
+    (`batch.solve_all`). Writes nothing.
 
     >>> from ariane.store import State
     >>> state = State("sqlite://"); state.create()
@@ -95,12 +95,8 @@ def difference(conn: sa.Connection, permit: Permit, before: Rules, after: Rules)
     >>> found.n_persons_before, found.changes
     (0, ())
     """
-    tally = _Tally()
-    for bundle in bundles(conn):
-        was, would = solved(bundle, before), solved(bundle, after)
-        tally.take(bundle, was, would, after)
-        tally.n_consents += n_given(conn, tally.moved)
-        tally.moved = set()
+    tally, found = _Tally(), compared(conn, before, after)
+    tally.take(found, after)
     may = _may(conn, permit, [key for one in tally.changes for key in one.keys] + list(tally.named))
     changes = nsmallest(LARGEST, tally.changes, key=lambda one: one.order)
     turned = tuple(
@@ -108,9 +104,9 @@ def difference(conn: sa.Connection, permit: Permit, before: Rules, after: Rules)
         for (status, kind), n in sorted(tally.turned.items())
     )
     return Difference(
-        tally.n_before, tally.n_after, tally.n_merged, tally.n_split, tally.n_renamed, tally.n_identifiers,
-        tally.n_events, tally.n_consents, turned, dict(sorted(tally.refused.items())),
-        dict(sorted(tally.admitted.items())), tuple(one.told(may) for one in changes),
+        found.n_before, found.n_after, tally.n_merged, tally.n_split, tally.n_renamed, tally.n_identifiers,
+        tally.n_events, n_given(conn, tally.moved), turned, dict(sorted(found.refused.items())),
+        dict(sorted(found.admitted.items())), tuple(one.told(may) for one in changes),
         reading_of(before) != reading_of(after),
     )  # fmt: skip
 
@@ -142,14 +138,11 @@ class _Found(msgspec.Struct, gc=False):
 
 
 class _Tally:
-    """The counts of all bundles so far, and what may turn out to be among the largest changes."""
+    """The counts, and what may turn out to be among the largest changes."""
 
     def __init__(self) -> None:
-        self.n_before = self.n_after = self.n_merged = self.n_split = self.n_renamed = 0
-        self.n_identifiers = self.n_events = self.n_consents = 0
+        self.n_merged = self.n_split = self.n_renamed = self.n_identifiers = self.n_events = 0
         self.turned: Counter[tuple[str, str]] = Counter()
-        self.refused: Counter[str] = Counter()
-        self.admitted: Counter[str] = Counter()
         self.examples: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         self.changes: list[_Found] = []
         self.moved: set[int] = set()
@@ -158,31 +151,25 @@ class _Tally:
     def named(self) -> set[int]:
         return {key for keys in self.examples.values() for key in keys}
 
-    def take(self, bundle: Bundle, was: Solution, would: Solution, rules: Rules) -> None:
-        self.n_before += len(set(was.owner.values()))
-        self.n_after += len(set(would.owner.values()))
-        self.refused.update(edge.rule for edge in was.live - would.live)
-        self.admitted.update(edge.rule for edge in would.live - was.live)
-        for key in sorted(key for key in was.status.keys() | would.status.keys()):
-            status = would.status.get(key, "live")
-            if status != was.status.get(key, "live"):
-                slot = status, bundle.seen[key].kind
-                self.turned[slot] += 1
-                if len(self.examples[slot]) < EXAMPLES:
-                    self.examples[slot].append(key)
-        changed = [key for key in bundle.seen if was.owner[key] != would.owner[key]]
-        for keys in _regrouped(changed, was, would):
-            self._regroup(keys, bundle.seen, was, would, rules)
+    def take(self, found: Compared, rules: Rules) -> None:
+        for key, kind, status in found.turned:
+            self.turned[status, kind] += 1
+            if len(self.examples[status, kind]) < EXAMPLES:
+                self.examples[status, kind].append(key)
+        for keys in _regrouped(found.was, found.would):
+            self._regroup(keys, found.seen, found.was, found.would, rules)
         self.changes = nsmallest(LARGEST, self.changes, key=lambda one: one.order)
 
-    def _regroup(self, keys: list[int], seen: dict[int, Seen], was: Solution, would: Solution, rules: Rules) -> None:
+    def _regroup(
+        self, keys: list[int], seen: dict[int, Seen], was: dict[int, str], would: dict[int, str], rules: Rules
+    ) -> None:
         """Count what becomes of persons who exchange identifiers among themselves and with nobody else."""
-        sources, targets = _parts(keys, was.owner), _parts(keys, would.owner)
+        sources, targets = _parts(keys, was), _parts(keys, would)
         if len(sources) == len(targets) == 1:
             self.n_renamed += 1
             return
-        went = {old: {would.owner[key] for key in held} for old, held in sources.items()}
-        came = {new: {was.owner[key] for key in held} for new, held in targets.items()}
+        went = {old: {would[key] for key in held} for old, held in sources.items()}
+        came = {new: {was[key] for key in held} for new, held in targets.items()}
         n_split = sum(len(new) > 1 for new in went.values())
         n_merged = sum(len(new) == 1 and len(came[next(iter(new))]) > 1 for new in went.values())
         self.n_split += n_split
@@ -194,10 +181,10 @@ class _Tally:
         def foremost(own: str, held: list[int], among: dict[int, str], others: set[str]) -> str:
             return own if own in others else among[min(held, key=strength)]
 
-        heir = {new: foremost(new, held, was.owner, came[new]) for new, held in targets.items()}
-        main = {old: foremost(old, held, would.owner, went[old]) for old, held in sources.items()}
+        heir = {new: foremost(new, held, was, came[new]) for new, held in targets.items()}
+        main = {old: foremost(old, held, would, went[old]) for old, held in sources.items()}
         # What stays: the part of a person that their heir has, by the same id or by the strongest identifier.
-        moved = [k for k in keys if heir[would.owner[k]] != was.owner[k] or main[was.owner[k]] != would.owner[k]]
+        moved = [k for k in keys if heir[would[k]] != was[k] or main[was[k]] != would[k]]
         n_events = sum(seen[key].n_events for key in moved)
         self.n_identifiers += len(moved)
         self.n_events += n_events
@@ -215,21 +202,17 @@ def _parts(keys: Iterable[int], owner: dict[int, str]) -> dict[str, list[int]]:
     return parts
 
 
-def _regrouped(changed: Collection[int], was: Solution, would: Solution) -> list[list[int]]:
+def _regrouped(was: dict[int, str], would: dict[int, str]) -> list[list[int]]:
     """All keys of the persons who lose or gain any, those who exchange some together."""
-    if not changed:
-        return []
     places: dict[tuple[bool, str], int] = {}
 
     def place(after: bool, person: str) -> int:
         return places.setdefault((after, person), len(places))
 
     groups = Groups()
-    touched = {was.owner[key] for key in changed}, {would.owner[key] for key in changed}
-    held = [key for key in was.owner if was.owner[key] in touched[0] or would.owner[key] in touched[1]]
-    for key in held:
-        groups.join(place(False, was.owner[key]), place(True, would.owner[key]))
+    for key, old in was.items():
+        groups.join(place(False, old), place(True, would[key]))
     parts: defaultdict[int, list[int]] = defaultdict(list)
-    for key in held:
-        parts[groups.of(place(False, was.owner[key]))].append(key)
+    for key, old in was.items():
+        parts[groups.of(place(False, old))].append(key)
     return list(parts.values())

@@ -1,29 +1,22 @@
-"""The stored evidence solved by given rules, without writing: component by component, so that memory holds one bundle
-of them and the keys of all."""
+"""The stored evidence solved by two sets of rules at once, without writing: in bulk, and of what is the same in both
+nothing is looked at one by one."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter
 from typing import NamedTuple
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from ariane.identity.bulk import fetch
-from ariane.identity.commands import SEPARATION
-from ariane.identity.evidence import Edge
-from ariane.identity.identifying import is_blocked
+from ariane.identity.batch import Solved
+from ariane.identity.batch.stored import EVIDENCE, read_columns, solved_by_rules
 from ariane.identity.rules import Rules
-from ariane.identity.solving import Groups, Known, has_power, partition, shared_among
-from ariane.identity.stored import edges, identifiers, rulings
+from ariane.identity.stored import edges, identifiers
 
-TOGETHER = 20_000
-"""So many identifiers are solved at a time, or one component where that has more."""
-
-_i, _e, _r = identifiers.c, edges.c, rulings.c
-_SEEN = sa.select(_i.key, _i.kind, _i.value, _i.first_us, _i.n_events)
-_LIVE = sa.select(_e.a_key, _e.b_key, _e.rule, _e.first_us, _e.last_us).where(_e.status != "retracted")
-_APART = sa.select(_r.a_key, _r.b_key).where((_r.rule == SEPARATION) & _r.stands)
+_SEEN = ("key", "kind", "value", "status", "first_us", "n_events")
 
 
 class Seen(NamedTuple):
@@ -31,82 +24,52 @@ class Seen(NamedTuple):
 
     key: int
     kind: str
-    value: str
     first_us: int
     n_events: int
 
 
-class Bundle(NamedTuple):
-    """Identifiers, the evidence that ties them to each other and to nobody else, and the pairs held apart."""
+class Compared(NamedTuple):
+    """What two sets of rules make of everybody. `was` and `would`: whose each identifier is, of all who are in a person
+    that changes, with what is `seen` of them; `turned`: those whose status would be another, by key; `refused` and
+    `admitted`: evidence by rule that would tie no more, or anew."""
 
+    n_before: int
+    n_after: int
     seen: dict[int, Seen]
-    edges: list[Edge]
-    apart: list[tuple[int, int]]
+    was: dict[int, str]
+    would: dict[int, str]
+    turned: list[tuple[int, str, str]]
+    refused: Counter[str]
+    admitted: Counter[str]
 
 
-class Solution(NamedTuple):
-    """What rules make of a bundle: each key's person, and its status where that is not live (shared, blocked); the
-    edges that tie."""
-
-    owner: dict[int, str]
-    status: dict[int, str]
-    live: set[Edge]
-
-
-def bundles(conn: sa.Connection) -> Iterator[Bundle]:
-    """All the evidence, a bundle of whole components at a time; what no edge touches comes last."""
-    groups = Groups()
-    for rows in conn.execute(sa.select(_e.a_key, _e.b_key).where(_e.status != "retracted")).partitions(TOGETHER):
-        for a, b in rows:
-            groups.join(a, b)
-    parts: defaultdict[int, list[int]] = defaultdict(list)
-    alone: list[int] = []
-    listed = conn.execute(sa.select(_i.key).order_by(_i.key)).scalars().all()
-    for key in listed:
-        parts[groups.of(key)].append(key)
-    waiting: list[int] = []
-    for keys in parts.values():
-        if len(keys) == 1:
-            alone += keys
-            continue
-        waiting += keys
-        if len(waiting) >= TOGETHER:
-            yield _bundle(conn, waiting)
-            waiting = []
-    if waiting:
-        yield _bundle(conn, waiting)
-    for at in range(0, len(alone), TOGETHER):
-        yield Bundle(_seen(conn, alone[at : at + TOGETHER]), [], [])
+def compared(conn: sa.Connection, before: Rules, after: Rules) -> Compared:
+    """The stored evidence by both."""
+    held, evidence = read_columns(conn, identifiers, _SEEN), read_columns(conn, edges, EVIDENCE)
+    was, would = (solved_by_rules(conn, held, evidence, rules) for rules in (before, after))
+    ids = [one.identifiers.column("person_id").cast(pa.string()).combine_chunks() for one in (was, would)]
+    moved = pc.not_equal(*ids)
+    touched = pa.concat_arrays([each.filter(moved) for each in ids])
+    concerned = pc.or_(*[pc.is_in(each, touched) for each in ids])
+    rows = held.filter(concerned).select(Seen._fields).to_pylist()
+    owners = [each.filter(concerned).to_pylist() for each in ids]
+    keys = [row["key"] for row in rows]
+    return Compared(
+        len(pc.unique(ids[0])), len(pc.unique(ids[1])), {row["key"]: Seen(**row) for row in rows},
+        dict(zip(keys, owners[0], strict=True)), dict(zip(keys, owners[1], strict=True)),
+        _turned(held, was, would), _lost(evidence, was, would), _lost(evidence, would, was),
+    )  # fmt: skip
 
 
-def _seen(conn: sa.Connection, keys: Sequence[int]) -> dict[int, Seen]:
-    return {row[0]: Seen(*row) for row in fetch(conn, _SEEN, _i.key, keys)}
+def _turned(held: pa.Table, was: Solved, would: Solved) -> list[tuple[int, str, str]]:
+    """(key, kind, status) of the identifiers that would be something they are not."""
+    now, then = (one.identifiers.column("status").cast(pa.string()) for one in (was, would))
+    changed = pc.not_equal(now, then)
+    listed = held.select(["key", "kind"]).append_column("then", then).filter(changed)
+    return sorted(zip(*[listed.column(at).to_pylist() for at in range(3)], strict=True))
 
 
-def _bundle(conn: sa.Connection, keys: Sequence[int]) -> Bundle:
-    found = [Edge(*row) for row in fetch(conn, _LIVE, _e.a_key, keys)]
-    apart = [(a, b) for a, b in fetch(conn, _APART, _r.a_key, keys)]
-    return Bundle(_seen(conn, keys), found, apart)
-
-
-def solved(bundle: Bundle, rules: Rules) -> Solution:
-    """The persons these rules make of a bundle, by the very functions that solve it live."""
-    known = {
-        one.key: Known(one.key, one.kind, one.first_us, is_blocked(rules, one.kind, one.value))
-        for one in bundle.seen.values()
-    }
-    blocked = {key for key, one in known.items() if one.blocked}
-    kinds = {key: one.kind for key, one in known.items() if key not in blocked}
-    shared = shared_among(kinds, bundle.edges, rules)
-    persons = partition(known, bundle.edges, bundle.apart, shared, rules)
-    owner = {key: person.person_id for person in persons for key in person.keys}
-    status = {key: "shared" for key in shared if key in known} | dict.fromkeys(blocked, "blocked")
-    live = {
-        edge
-        for edge in bundle.edges
-        if owner[edge.a] == owner[edge.b]
-        and edge.a not in blocked
-        and edge.b not in blocked
-        and has_power(edge, shared)
-    }
-    return Solution(owner, status, live)
+def _lost(evidence: pa.Table, was: Solved, would: Solved) -> Counter[str]:
+    """How much evidence of each rule ties in one and not in the other."""
+    ties = [np.asarray(pc.equal(one.edges.column("status").cast(pa.string()), "live")) for one in (was, would)]
+    return Counter(evidence.column("rule").filter(pa.array(ties[0] & ~ties[1])).to_pylist())
