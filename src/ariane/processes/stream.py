@@ -144,9 +144,10 @@ def absorb(
 ) -> None:
     """What the state keeps of events seen for the first time, and what those held in quarantine say about consent."""
     rules = rules_of(stores.path)
-    changes = tie(conn, events, rules, memory.persons, more=bool(held))
+    categories = stores.settings.consent_categories
+    changes = tie(conn, events, rules, memory.persons, more=bool(held), held=held, categories=categories)
     told = heard(conn, changes, held, rules) if held or plan_of(stores.path) else changes
-    note_consent(conn, [*events, *held], told, stores.settings.consent_categories, memory.consents)
+    note_consent(conn, [*events, *held], told, categories, memory.consents)
 
 
 def _first_times(conn: sa.Connection, partition: str, events: Sequence[Taken], memory: Memory) -> Sequence[Taken]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from ariane.consent.refusals import refused
 from ariane.identity.absorbing import Changes
 from ariane.identity.batch.whole import Solved, solve_all
 from ariane.identity.commands import SEPARATION
@@ -19,7 +20,7 @@ from ariane.identity.recalling import Recall
 from ariane.identity.rows import Row, load_rows
 from ariane.identity.rules import Rules
 from ariane.identity.stored import edges, identifiers, rulings
-from ariane.identity.writing import write_identifiers, write_persons, write_statuses
+from ariane.identity.writing import write_identifiers, write_persons, write_purposes, write_statuses
 
 _AT_ONCE = 100_000
 _IDENTIFIERS = {
@@ -49,11 +50,13 @@ def resolve_all(conn: sa.Connection, rules: Rules | None = None) -> Changes:
     status = pa.array(["blocked" if each else "live" for each in blocked], pa.string())
     given = held.set_column(held.schema.get_field_index("status"), "status", status)
     apart = [(a, b) for a, b in conn.execute(_APART)]
-    settled, rows = _changed(conn, held, solve_all(given, evidence, apart, rules), evidence)
+    solved = solve_all(given, evidence, apart, rules, refused(conn, rules.bound))
+    settled, rows = _changed(conn, held, solved, evidence)
     until_us = int(conn.execute(sa.select(sa.func.max(identifiers.c.last_us))).scalar() or 0)
     write_identifiers(conn, rows, settled.moved, (), version)
     gone = write_persons(conn, rows, Gathered({}, {}, [], [], until_us), settled, rules, version)
     write_statuses(conn, settled.statuses, version)
+    write_purposes(conn, rules, version)
     return Changes(version, [], settled.persons, frozenset(gone), marks=(marks[0], marks[1]))
 
 

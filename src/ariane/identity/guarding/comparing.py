@@ -96,7 +96,7 @@ def difference(conn: sa.Connection, permit: Permit, before: Rules, after: Rules)
     (0, ())
     """
     tally = _Tally()
-    for bundle in bundles(conn):
+    for bundle in bundles(conn, {*before.bound, *after.bound}):
         was, would = solved(bundle, before), solved(bundle, after)
         tally.take(bundle, was, would, after)
         tally.n_consents += n_given(conn, tally.moved)

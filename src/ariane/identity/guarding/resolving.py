@@ -4,11 +4,12 @@ of them and the keys of all."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from ariane.consent.refusals import refused_by
 from ariane.identity.bulk import fetch
 from ariane.identity.commands import SEPARATION
 from ariane.identity.evidence import Edge
@@ -16,6 +17,7 @@ from ariane.identity.identifying import is_blocked
 from ariane.identity.rules import Rules
 from ariane.identity.solving import Groups, Known, has_power, partition, shared_among
 from ariane.identity.stored import edges, identifiers, rulings
+from ariane.identity.withholding import withheld_among
 
 TOGETHER = 20_000
 """So many identifiers are solved at a time, or one component where that has more."""
@@ -37,11 +39,13 @@ class Seen(NamedTuple):
 
 
 class Bundle(NamedTuple):
-    """Identifiers, the evidence that ties them to each other and to nobody else, and the pairs held apart."""
+    """Identifiers, the evidence that ties them to each other and to nobody else, the pairs held apart, and what they
+    refuse."""
 
     seen: dict[int, Seen]
     edges: list[Edge]
     apart: list[tuple[int, int]]
+    refusals: Mapping[int, Collection[str]]
 
 
 class Solution(NamedTuple):
@@ -53,8 +57,9 @@ class Solution(NamedTuple):
     live: set[Edge]
 
 
-def bundles(conn: sa.Connection) -> Iterator[Bundle]:
-    """All the evidence, a bundle of whole components at a time; what no edge touches comes last."""
+def bundles(conn: sa.Connection, purposes: Collection[str]) -> Iterator[Bundle]:
+    """All the evidence, a bundle of whole components at a time; what no edge touches comes last. `purposes`: those of
+    which it must be known who refuses them."""
     groups = Groups()
     for rows in conn.execute(sa.select(_e.a_key, _e.b_key).where(_e.status != "retracted")).partitions(TOGETHER):
         for a, b in rows:
@@ -71,22 +76,22 @@ def bundles(conn: sa.Connection) -> Iterator[Bundle]:
             continue
         waiting += keys
         if len(waiting) >= TOGETHER:
-            yield _bundle(conn, waiting)
+            yield _bundle(conn, waiting, purposes)
             waiting = []
     if waiting:
-        yield _bundle(conn, waiting)
+        yield _bundle(conn, waiting, purposes)
     for at in range(0, len(alone), TOGETHER):
-        yield Bundle(_seen(conn, alone[at : at + TOGETHER]), [], [])
+        yield Bundle(_seen(conn, alone[at : at + TOGETHER]), [], [], {})
 
 
 def _seen(conn: sa.Connection, keys: Sequence[int]) -> dict[int, Seen]:
     return {row[0]: Seen(*row) for row in fetch(conn, _SEEN, _i.key, keys)}
 
 
-def _bundle(conn: sa.Connection, keys: Sequence[int]) -> Bundle:
+def _bundle(conn: sa.Connection, keys: Sequence[int], purposes: Collection[str]) -> Bundle:
     found = [Edge(*row) for row in fetch(conn, _LIVE, _e.a_key, keys)]
     apart = [(a, b) for a, b in fetch(conn, _APART, _r.a_key, keys)]
-    return Bundle(_seen(conn, keys), found, apart)
+    return Bundle(_seen(conn, keys), found, apart, refused_by(conn, purposes, keys))
 
 
 def solved(bundle: Bundle, rules: Rules) -> Solution:
@@ -97,13 +102,16 @@ def solved(bundle: Bundle, rules: Rules) -> Solution:
     }
     blocked = {key for key, one in known.items() if one.blocked}
     kinds = {key: one.kind for key, one in known.items() if key not in blocked}
-    shared = shared_among(kinds, bundle.edges, rules)
-    persons = partition(known, bundle.edges, bundle.apart, shared, rules)
+    every = {key: one.kind for key, one in known.items()}
+    withheld = withheld_among(every, bundle.edges, bundle.refusals, rules, blocked)
+    used = [edge for edge in bundle.edges if edge not in withheld] if withheld else bundle.edges
+    shared = shared_among(kinds, used, rules)
+    persons = partition(known, used, bundle.apart, shared, rules)
     owner = {key: person.person_id for person in persons for key in person.keys}
     status = {key: "shared" for key in shared if key in known} | dict.fromkeys(blocked, "blocked")
     live = {
         edge
-        for edge in bundle.edges
+        for edge in used
         if owner[edge.a] == owner[edge.b]
         and edge.a not in blocked
         and edge.b not in blocked
