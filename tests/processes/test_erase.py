@@ -17,7 +17,7 @@ from ariane.errors import Conflict, NotFound
 from ariane.identity.steering import merge_event
 from ariane.ingest import Record, encode
 from ariane.model import Identifier
-from ariane.processes import erase, stream
+from ariane.processes import erase, rebuild, stream
 from ariane.store import Stores
 from tests.processes.living import NOW_US, answers, deliver, process, town_events, workspace
 
@@ -162,7 +162,7 @@ def test_offsets_mean_what_they_meant(tmp_path: Path) -> None:
     erase(stores, keys)
     batch = stores.log.read("web-0", 0, 1 << 30)
     assert [record.offset for record in batch.records] == before and batch.damaged == []
-    deliver(stores, [EVENTS[1]])
+    deliver(stores, [again(EVENTS[1], timestamp=LATER)])
     process(stores)
     assert stores.lake.n_rows("events") == 51
     stores.close()
@@ -202,6 +202,60 @@ def test_an_erasure_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
             erase(stores, keys)
     assert module.finish(stores) is not None and module.finish(stores) is None
     assert files_with(stores.path, MARKERS) == []
+    deliver(stores, [again(one) for one in EVENTS], partition="import")
+    process(stores)
+    assert stores.lake.n_rows("events") == 100, "and old files bring nobody back"
+    stores.close()
+
+
+def again(event: bytes, **other: str) -> bytes:
+    """The event under another id, as another export of it has; the fields of `other` are those."""
+    said = json.loads(event) | other
+    return json.dumps(said | {"messageId": f"again-{said['messageId']}-{len(other)}"}).encode()
+
+
+KIOSK = tuple(
+    b'{"type":"identify","messageId":"k-%d","anonymousId":"kiosk","userId":"%s","timestamp":"2026-10-0%dT10:00:00Z"}'
+    % (n, who, n)
+    for n, who in ((1, b"zzmark-user"), (2, b"ben"), (3, b"cleo"))
+)
+LINK = (
+    b'{"type":"page","messageId":"l","anonymousId":"friend","timestamp":"2026-10-01T10:00:00Z",'
+    b'"context":{"page":{"url":"https://a.b/?email=zzmark@example.org"}}}'
+)
+LATER = "2027-01-10T10:00:00Z"
+
+
+def test_what_comes_again_is_left_out_and_whoever_comes_back_is_somebody_new(tmp_path: Path) -> None:
+    stores = workspace(tmp_path / "ws")
+    deliver(stores, [*EVENTS, *KIOSK[:2]])
+    process(stores)
+    service = permit("service", actor="test")
+    with stores.state.read() as conn:
+        keys = identity.person(conn, service, "email:zzmark@example.org").keys
+    assert len(keys) == 4 and erase(stores, keys).n_events == 4
+    mode = {name: (stores.path / name).stat().st_mode & 0o777 for name in ("erased.key", "erased.json")}
+    assert set(mode.values()) == {0o600}
+    come_again = [*(again(one) for one in (*EVENTS, *KIOSK)), LINK, again(EVENTS[0], timestamp=LATER)]
+    deliver(stores, come_again, partition="import")
+    process(stores)
+    told = [(row["user_id"], row["anonymous_id"]) for row in stores.lake.read("events").to_pylist()]
+    assert sorted(told, key=str) == [
+        ("ben", "kiosk"),
+        ("ben", "kiosk"),
+        ("cleo", "kiosk"),
+        ("zzmark-user", "zzmark-cookie"),
+    ]
+    before = answers(stores)
+    with stores.state.read() as conn:
+        person = identity.person(conn, service, "email:zzmark@example.org")
+        assert person.n_events == 1 and len(person.keys) == 3
+        assert identity.find(conn, service, "zzmark-device") == ()
+    rebuild(stores)
+    assert answers(stores) == before
+    assert files_with(stores.path / "log", ("ZZMARK-COMMENT",)), "what came again stands in the log"
+    erase(stores, [1])
+    assert len(files_with(stores.path, ("zzmark-device",))) == 0, "until the next erasure"
     stores.close()
 
 

@@ -25,6 +25,7 @@ from ariane.processes.handing import LEAST_ROWS, hand, kind_of
 from ariane.processes.renewing import renew
 from ariane.processes.seen import FOR_EVER, Seen, day_of
 from ariane.processes.sifting import REPLAY, heard, sift, warn
+from ariane.processes.suppressing import leave_out
 from ariane.processes.tabling import reader_of, to_arrow
 from ariane.store import State, Stores, metadata
 from ariane.store.ports import Read, Record
@@ -80,7 +81,7 @@ def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
     else:
         events = _open(stores, partition, offset, batch)
     with stores.state.begin() as conn:
-        sound, held = sift(conn, stores, plan, partition, events)
+        sound, held = sift(conn, stores, plan, partition, leave_out(conn, stores.path, partition, events))
         fresh = [event for _, event in _first_times(conn, partition, sound, memory)]
         absorb(conn, fresh, stores, memory, held)
         if partition != REPLAY:

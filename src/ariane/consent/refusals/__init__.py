@@ -1,6 +1,7 @@
 """Who refuses what, identifier by identifier, whatever persons they make: what evidence about them may be used for
-hangs on it. An identifier refuses a purpose when the latest answer that it carries about it, for all channels, is no; said
-both at the same instant, it is no. Who never answered refuses nothing here: whether they may be read is for the gate.
+hangs on it. An identifier refuses a purpose when the latest answer that it carries about it, for all channels, is no;
+of two at the same instant the no is the later. Who never answered refuses nothing here: whether they may be read is for
+the gate.
 
 >>> from ariane.consent.refusals import PURPOSES, SERVICE, refused, refused_by, refused_in
 >>> from ariane.model import Event
