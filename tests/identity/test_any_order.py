@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from ariane.consent.deciding import decide_all
 from ariane.consent.receipts import Receipt
+from ariane.consent.refusals import refused
 from ariane.consent.stored import consents, receipts, stated
 from ariane.identity.rules import Rules, _default_table, read_rules
 from ariane.identity.solving import Edge, Known, solve
 from ariane.identity.steering import lift_event, merge_event, resolve_all, restore_event, retract_event, split_event
 from ariane.identity.stored import edges, identifiers, rulings
+from ariane.identity.withholding import withheld_among
 from ariane.model import Event
 from identity.town import Town, command, event, ident
 
@@ -36,7 +38,8 @@ def seen(draw: st.DrawFn) -> Event:
             named[kind] = number.get(kind, f"{kind[0]}{n}")
     context = {}
     if draw(st.booleans()):
-        context["consent"] = {"categoryPreferences": {"marketing": draw(st.booleans())}}
+        about = draw(st.sampled_from(["marketing", "measurement", "Analytics"]))
+        context["consent"] = {"categoryPreferences": {about: draw(st.booleans())}}
     kind = draw(st.sampled_from(["track", "track", "identify"]))
     return event(
         draw(st.integers(1, 60)), type=kind, channel=draw(st.sampled_from(["web", "app"])), context=context, **named
@@ -53,7 +56,10 @@ def decided(draw: st.DrawFn) -> Event:
 
 
 HISTORY = st.lists(st.one_of(seen(), seen(), seen(), decided()), max_size=24, unique_by=lambda one: one.event_id)
-RULES = read_rules("[kinds.email]\nlimit = 2\n[kinds.device]\nlimit = 2\nshared_after = 3", "t", base=_default_table())
+RULES = read_rules(
+    "[purposes]\nobserved = 'measurement'\nweak = 'measurement'\n[kinds.email]\nlimit = 2\n[kinds.device]\nlimit = 2\n"
+    "shared_after = 3", "t", base=_default_table(),
+)  # fmt: skip
 
 
 def cut(events: list[Event], sizes: list[int]) -> list[list[Event]]:
@@ -113,7 +119,12 @@ def test_online_is_what_solving_the_whole_evidence_gives(history, sizes, own_rul
     rules = RULES if own_rules else Rules.default()
     online = Town(rules).absorb_in(cut(history, sizes))
     known = [Known(row[0], row[1], row[6]) for row in online.rows(identifiers, "version")]
-    live = [Edge(row[1], row[2], row[3], row[8]) for row in online.rows(edges) if row[11] != "retracted"]
+    given = {Edge(row[1], row[2], row[3], row[8]): row[11] for row in online.rows(edges) if row[11] != "retracted"}
+    with online.state.read() as conn:
+        refusals = refused(conn, ["measurement"])
+    withheld = withheld_among({one.key: one.kind for one in known}, given, refusals, rules)
+    assert withheld == {edge for edge, status in given.items() if status == "withheld"}
+    live = given.keys() - withheld
     apart = [(row[0], row[1]) for row in online.rows(rulings) if row[2] == "separation" and row[3]]
     expected = {key: person.person_id for person in solve(known, live, apart, rules) for key in person.keys}
     assert {row[0]: row[5] for row in online.rows(identifiers, "version")} == expected

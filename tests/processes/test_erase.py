@@ -16,9 +16,12 @@ from ariane.consent import permit
 from ariane.errors import Conflict, NotFound
 from ariane.identity.steering import merge_event
 from ariane.ingest import Record, encode
+from ariane.ingest.sources import sample_of
 from ariane.model import Identifier
 from ariane.processes import erase, stream
+from ariane.processes.suppressing import suppress
 from ariane.store import Stores
+from tests.cli.test_commands import Ran
 from tests.processes.living import NOW_US, answers, deliver, process, town_events, workspace
 
 MARKERS = ("zzmark-cookie", "zzmark@example.org", "zzmark-user", "zzmark-device", "ZZMARK-COMMENT", "zzmark-referrer")
@@ -162,7 +165,7 @@ def test_offsets_mean_what_they_meant(tmp_path: Path) -> None:
     erase(stores, keys)
     batch = stores.log.read("web-0", 0, 1 << 30)
     assert [record.offset for record in batch.records] == before and batch.damaged == []
-    deliver(stores, [EVENTS[1]])
+    deliver(stores, [again(EVENTS[1], timestamp=LATER)])
     process(stores)
     assert stores.lake.n_rows("events") == 51
     stores.close()
@@ -187,8 +190,11 @@ def test_a_damaged_line_stops_nothing_once_it_is_blanked(tmp_path: Path) -> None
 @pytest.mark.parametrize("where", ["_rewrite_lake", "rebuild"])
 def test_an_erasure_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     stores = workspace(tmp_path / "ws")
-    deliver(stores, [*town_events(60)[:100], *EVENTS])
+    elder = Identifier("cookie", "zzmark-elder").key
+    suppress(stores.path, [elder], [], NOW_US)
+    deliver(stores, [*town_events(60)[:100], *EVENTS, again(EVENTS[2], anonymousId="zzmark-elder")])
     process(stores)
+    assert stores.lake.n_rows("events") == 103 and files_with(stores.path, ("zzmark-elder",)), "it is in the log alone"
     with stores.state.read() as conn:
         keys = identity.person(conn, permit("service", actor="test"), "user_id:zzmark-user").keys
 
@@ -201,7 +207,63 @@ def test_an_erasure_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
         with pytest.raises(KeyboardInterrupt):
             erase(stores, keys)
     assert module.finish(stores) is not None and module.finish(stores) is None
-    assert files_with(stores.path, MARKERS) == []
+    assert files_with(stores.path, (*MARKERS, "zzmark-elder")) == []
+    deliver(stores, [again(one) for one in EVENTS], partition="import")
+    process(stores)
+    assert stores.lake.n_rows("events") == 100, "and old files bring nobody back"
+    stores.close()
+
+
+def again(event: bytes, **other: str) -> bytes:
+    """The event under another id, as another export of it has; the fields of `other` are those."""
+    said = json.loads(event) | other
+    return json.dumps(said | {"messageId": f"again-{said['messageId']}-{len(other)}"}).encode()
+
+
+KIOSK = tuple(
+    b'{"type":"identify","messageId":"k-%d","anonymousId":"kiosk","userId":"%s","timestamp":"2026-10-0%dT10:00:00Z"}'
+    % (n, who, n)
+    for n, who in ((1, b"zzmark-user"), (2, b"ben"), (3, b"cleo"))
+)
+LINK = (
+    b'{"type":"page","messageId":"l","anonymousId":"friend","timestamp":"2026-10-01T10:00:00Z",'
+    b'"context":{"page":{"url":"https://a.b/?email=zzmark@example.org"}}}'
+)
+CARD = (
+    b'{"type":"track","event":"Joined","messageId":"zz-8","userId":"zzmark-user","timestamp":"2026-10-04T10:00:00Z",'
+    b'"properties":{"loyalty_card":"L-2001"}}'
+)
+LATER = "2027-01-10T10:00:00Z"
+
+
+def test_what_comes_again_is_left_out_and_whoever_comes_back_is_somebody_new(tmp_path: Path) -> None:
+    stores = workspace(tmp_path / "ws")
+    deliver(stores, [*EVENTS, CARD, *KIOSK[:2]])
+    process(stores)
+    service = permit("service", actor="test")
+    with stores.state.read() as conn:
+        keys = identity.person(conn, service, "email:zzmark@example.org").keys
+    assert len(keys) == 5 and erase(stores, keys).n_events == 5
+    mode = {name: (stores.path / name).stat().st_mode & 0o777 for name in ("erased.key", "erased.json")}
+    assert set(mode.values()) == {0o600}
+    deliver(stores, [*(again(one) for one in (*EVENTS, *KIOSK)), LINK, again(EVENTS[0], timestamp=LATER)])
+    receipts = tmp_path / "receipts.csv"
+    receipts.write_text(sample_of("till"), encoding="utf-8")  # three, of which two say the card
+    said = Ran("import", "till", str(receipts), workspace=stores.path)
+    assert "2 events of erased people were left out." in said.out, said.err
+    assert files_with(stores.path / "log" / "import", ("2001",)) == []
+    told = [(row["user_id"], row["anonymous_id"]) for row in stores.lake.read("events").to_pylist()]
+    people = [("ben", "kiosk"), ("ben", "kiosk"), ("cleo", "kiosk"), ("zzmark-user", "zzmark-cookie")]
+    assert sorted(one for one in told if one[0]) == people and len(told) == 6, "the rest: a receipt, the file itself"
+    with stores.state.read() as conn:
+        person = identity.person(conn, service, "email:zzmark@example.org")
+        assert person.n_events == 1 and len(person.keys) == 3, "they came back: somebody new"
+        before = identity.tables(conn)
+    stores.state.drop()
+    stores.state.create()
+    stream.run(stores)
+    with stores.state.read() as conn:
+        assert identity.tables(conn) == before
     stores.close()
 
 

@@ -13,7 +13,7 @@ from ariane import settings
 from ariane.errors import InputError, NotFound
 from ariane.ingest.importers import ImportReport, dry_run, read_mapping, run_import, template
 from ariane.ingest.sources import mapping_of, webhook
-from ariane.processes import consuming, settle
+from ariane.processes import Sieve, consuming, settle
 from ariane.store import Stores
 
 PARTITION = "import"
@@ -25,10 +25,12 @@ Advance = Callable[[str, int, int], None]
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """What the import reported, and how many events this workspace has that it had not before."""
+    """What the import reported, how many events this workspace has that it had not before, and how many were of erased
+    people, from before their erasure, and left out."""
 
     report: ImportReport
     added: int
+    erased: int = 0
 
 
 def load(
@@ -43,10 +45,11 @@ def load(
     with consuming(stores) as watch:
         gc.disable()  # rows are many small objects without cycles
         with stores.log.writer(PARTITION) as writer:
+            sieve = Sieve(stores, writer)
             report = run_import(
                 kind,
                 source,
-                writer=writer,
+                writer=sieve,
                 resume_dir=stores.path / "imports",
                 mapping=rules,
                 force=force,
@@ -59,7 +62,7 @@ def load(
         settle(stores, advance, watch=watch)
     added = stores.lake.n_rows("events") - before
     stores.close()
-    return Loaded(report, added)
+    return Loaded(report, added, sieve.n_left_out)
 
 
 def rehearse(

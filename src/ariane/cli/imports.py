@@ -51,7 +51,7 @@ def import_(
 
         click.echo(mapping_text(propose_mapping(source)))
         return
-    added: int | None = None
+    added, erased = None, 0
     with bars() as drawn:
 
         def advance(what: str, done: int, total: int) -> None:
@@ -61,11 +61,11 @@ def import_(
             report = importing.rehearse(path, kind, source, mapping=mapping, name=named, advance=advance)
         else:
             loaded = importing.load(path, kind, source, mapping=mapping, name=named, force=force, advance=advance)
-            report, added = loaded.report, loaded.added
+            report, added, erased = loaded.report, loaded.added, loaded.erased
     if as_json:
-        emit({"report": report, "added": added})
+        emit({"report": report, "added": added, "erased": erased})
         return
-    _tell(report, path, added)
+    _tell(report, path, added, erased)
 
 
 def _list_kinds(as_json: bool, *, err: bool = False) -> None:
@@ -97,7 +97,7 @@ def _known(kind: str, source: Path | None, workspace: Path, as_json: bool) -> No
         raise
 
 
-def _tell(report: ImportReport, path: Path, added: int | None) -> None:
+def _tell(report: ImportReport, path: Path, added: int | None, erased: int) -> None:
     if report.figures:
         rows = [[name, _figure(value)] for name, value in report.figures.items()]
         show(["figure", "found"], rows, numeric=("found",))
@@ -116,8 +116,12 @@ def _tell(report: ImportReport, path: Path, added: int | None) -> None:
         click.echo("Nothing was written.")
         return
     click.echo(f"{added:,} events were new to this workspace.")
-    if report.n_added > added:
-        click.echo(f"  {report.n_added - added:,} others were not: their ids were known, or the plan holds them back.")
+    if erased:
+        click.echo(f"  {erased:,} events of erased people were left out.")
+    if report.n_added > added + erased:
+        click.echo(
+            f"  {report.n_added - added - erased:,} others were not: their ids were known, or the plan holds them back."
+        )
     click.echo(f"Next: ariane journey -w {path}   or   ariane serve {path}")
 
 

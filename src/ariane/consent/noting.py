@@ -171,7 +171,7 @@ def _given(
             continue
         answers = of_contexts.get(id(event.context))
         if answers is None:
-            answers = of_contexts[id(event.context)] = _riding_in(event.context, names)
+            answers = of_contexts[id(event.context)] = riding_in(event.context, names)
         if not answers:
             continue
         first_us, last = riding.get((subject, answers), (event.occurred_us, event))
@@ -185,7 +185,7 @@ def _given(
     return spoken, given
 
 
-def _riding_in(context: Mapping[str, Any], names: tuple[tuple[str, str], ...]) -> Answers:
+def riding_in(context: Mapping[str, Any], names: tuple[tuple[str, str], ...]) -> Answers:
     """The answers that a context carries; none where it says nothing."""
     if "consent" not in context and "consentManagement" not in context:
         return ()

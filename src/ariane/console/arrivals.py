@@ -86,15 +86,17 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 def judge(desk: Desk, arrivals: Sequence[Arrival]) -> list[Judged]:
-    """What became of each arrival, as far as the stream has come."""
+    """What became of each arrival, as far as the stream has come; those of erased people are left out."""
     events = [one.event for one in arrivals if one.event is not None]
     permit = consent.permit("measurement", actor="console", bases=faces.bases(desk))
     with desk.stores.state.read() as conn:
         known = joined(conn, permit, events, identity.rules_of(desk.path))
         ended = outcomes(conn, [(one.partition, one.offset) for one in arrivals if one.offset >= 0])
+    found = [(one, ended.get((one.partition, one.offset))) for one in arrivals]
     return [
-        _judged(one, ended.get((one.partition, one.offset)), known.get(one.event.event_id) if one.event else None)
-        for one in arrivals
+        _judged(one, outcome, known.get(one.event.event_id) if one.event else None)
+        for one, outcome in found
+        if outcome is None or outcome.what != "suppressed"
     ]
 
 

@@ -12,6 +12,7 @@ import msgspec
 from ariane.console.inbox import FOLDER
 from ariane.errors import ArianeError, Conflict
 from ariane.ingest.importers import ImportReport, Mapping, run_import
+from ariane.processes import Sieve
 from ariane.store import Stores
 
 PARTITION = "import"
@@ -92,7 +93,7 @@ class Loading:
                 report = run_import(
                     kind,
                     file,
-                    writer=writer,
+                    writer=Sieve(stores, writer),
                     resume_dir=stores.path / "imports",
                     on_progress=lambda _label, done, total: self._reached(file.name, done, total),
                     mapping=mapping,

@@ -28,6 +28,7 @@ STATUSES = {
     "live": N_("counts"),
     "refused": N_("refused by a limit or a split"),
     "inert": N_("does not count: one of them is shared"),
+    "withheld": N_("somebody refused what it is used for"),
     "retracted": N_("taken back"),
     "shared": N_("shared by several persons"),
     "blocked": N_("names nobody"),
@@ -40,6 +41,7 @@ LEGEND = {
     "carried": N_("carried over by a link"),
     "refused": N_("refused"),
     "inert": N_("does not count"),
+    "withheld": N_("use refused"),
     "retracted": N_("taken back"),
 }
 _BITS = (1 << 64) - 1

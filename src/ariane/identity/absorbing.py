@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 import sqlalchemy as sa
 
+from ariane.consent.refusals import refused_in
 from ariane.identity.bulk import fetch
 from ariane.identity.commands import Ruling
 from ariane.identity.gathering import Evidence, Gathered, Pair, edge_key_of, gather
 from ariane.identity.graph import STATUSES, Graph, Settled, settle
+from ariane.identity.identifying import named_in
 from ariane.identity.recalling import Recall
 from ariane.identity.rows import Row, load_rows
 from ariane.identity.rules import Rules
@@ -59,22 +61,27 @@ def absorb(
     recall: Recall | None = None,
     *,
     more: bool = False,
+    held: Sequence[Event] = (),
+    categories: Mapping[str, str] | None = None,
 ) -> Changes:
     """Take these events in; each must come once. The state is the same for any order and any batching of them.
 
     Cost: a few bulk reads and writes a batch, and solving again the components whose evidence changed. `recall` spares
     the reads of what the last batches met; it changes no answer. With `more` the batch has a version of its own even
-    when nobody is named in it: the caller writes more under it. Runs in the caller's transaction.
+    when nobody is named in it: the caller writes more under it. `held` are events that are not taken in, but whose
+    answers about consent count; `categories` the workspace's names of purposes, for these answers. Runs in the caller's
+    transaction.
     """
     rules, recall = rules or Rules.default(), recall or Recall()
     batch = gather(events, rules)
-    to_change = bool(batch.sightings or batch.rulings)
+    to_change = bool(batch.sightings or batch.rulings or held)
     version, *marks = recall.open(conn, to_change=to_change or more)
     if not to_change:
         graph = recall.graph(conn, rules) if more else None
         return Changes(version, batch.subjects, {}, frozenset(), marks=(marks[0], marks[1]), graph=graph)
     graph = recall.graph(conn, rules)
     rows, fresh, earlier = _see(conn, graph, batch, recall)
+    _refuse(conn, [*events, *held], [*batch.subjects, *[_subject(event, rules) for event in held]], graph, categories)
     decided = rule(conn, batch.rulings)
     new, again = _weigh(conn, batch, graph, recall)
     made = enforce(conn, decided, fresh, graph)
@@ -84,7 +91,7 @@ def absorb(
     _stand(conn, rows, graph, settled, recall)
     for place, one in (*new, *made):
         one.status = STATUSES[graph.edges.status[place]]
-    write_edges(conn, [one for _, one in (*new, *made)], again, version)
+    write_edges(conn, [one for _, one in (*new, *made)], again, rules, version)
     write_identifiers(conn, rows, settled.moved | settled.fresh | earlier, batch.sightings, version)
     gone, changes = write_persons(conn, rows, batch, settled, rules, version)
     write_statuses(conn, settled.statuses, version)
@@ -129,6 +136,25 @@ def _see(
             for channel, n in seen.channels.items():
                 row.channels[channel] = row.channels.get(channel, 0) + n
     return rows, fresh, earlier
+
+
+def _refuse(
+    conn: sa.Connection,
+    events: Sequence[Event],
+    subjects: Sequence[tuple[int, bool] | None],
+    graph: Graph,
+    categories: Mapping[str, str] | None,
+) -> None:
+    """Let the graph know who refuses, or refuses no more, what evidence is used for."""
+    turned = refused_in(conn, events, subjects, graph.rules.bound, graph.refused_by, categories)
+    for key, purposes in turned.items():
+        graph.refuse(key, purposes)
+
+
+def _subject(event: Event, rules: Rules) -> tuple[int, bool] | None:
+    """Who speaks in an event that is not taken in."""
+    named = [] if event.is_bot else named_in(event, rules)
+    return (named[0].key, named[0].strong) if named else None
 
 
 def _weigh(

@@ -29,7 +29,8 @@ class Explanation(msgspec.Struct, Tabular, frozen=True, dict=True):
     """Why `a` and `b` are one person (`path`: the evidence that leads from one to the other), or are not (`because`).
 
     `because` is one of: "" (they are), shared_a, shared_b, separated, limit (evidence was refused because one person
-    would have too many of a kind), link (a link never joins two known people), no_evidence.
+    would have too many of a kind), link (a link never joins two known people), withheld (somebody refused what it is
+    used for), no_evidence.
     """
 
     a: Identifier
@@ -127,13 +128,16 @@ def _because(conn: sa.Connection, one: Row, other: Row) -> str:
     rows: dict[int, Row] = {}
     load_rows(conn, identifiers.c.component, {one.component, other.component}, rows)
     persons = {key: row.person_id for key, row in rows.items()}
-    refused = {tie.rule for tie in ties(conn, rows) if tie.status == "refused"}
+    found = ties(conn, rows)
+    both = {one.person_id, other.person_id}
+    between = [tie for tie in found if {persons.get(tie.a.key), persons.get(tie.b.key)} == both]
+    refused = {tie.rule for tie in found if tie.status == "refused"}
     if one.component != other.component:
-        both = {one.person_id, other.person_id}
-        between = (tie for tie in ties(conn, rows) if {persons.get(tie.a.key), persons.get(tie.b.key)} == both)
         refused = {tie.rule for tie in between if tie.status == "refused"}
-        if not refused:
-            return "no_evidence"
+    if not refused and any(tie.status == "withheld" for tie in between):
+        return "withheld"
+    if not refused and one.component != other.component:
+        return "no_evidence"
     return "link" if refused == {CARRIED} else "limit"
 
 
@@ -152,7 +156,8 @@ def what_would_leave(
     kept = [
         Edge(tie.a.key, tie.b.key, tie.rule, tie.first_us, tie.last_us)
         for tie in ties(conn, rows)
-        if tie.status != "retracted" and not ({tie.a.key, tie.b.key} == pair and rule in ("", tie.rule))
+        if tie.status not in ("withheld", "retracted")
+        and not ({tie.a.key, tie.b.key} == pair and rule in ("", tie.rule))
     ]
     person_id = one.person_id
     keys_before = {key for key, row in rows.items() if row.person_id == person_id}
@@ -219,6 +224,7 @@ _BECAUSE = {
         "limit": "One person would have had more identifiers of one kind than the rules allow, so the weakest evidence "
         "was refused.",
         "link": "Only a link that was followed ties them, and a link never joins two known people.",
+        "withheld": "What ties them may not be used: somebody refused what it is used for.",
         "no_evidence": "Nothing ties {a} to {b}.",
     },
     "fr": {
@@ -228,6 +234,7 @@ _BECAUSE = {
         "limit": "Une même personne aurait eu plus d’identifiants d’un type que les règles ne le permettent : l’indice "
         "le plus faible a été refusé.",
         "link": "Seul un lien qui a été suivi les relie, et un lien ne réunit jamais deux personnes connues.",
+        "withheld": "Ce qui les relie ne peut pas servir : l’usage qui en est fait a été refusé.",
         "no_evidence": "Rien ne relie {a} à {b}.",
     },
 }  # fmt: skip

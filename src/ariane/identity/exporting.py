@@ -57,6 +57,12 @@ def holders(conn: sa.Connection, keys: Collection[int]) -> frozenset[str]:
     return frozenset(row[0] for row in fetch(conn, sa.select(identifiers.c.person_id), identifiers.c.key, keys))
 
 
+def alone(conn: sa.Connection, keys: Collection[int]) -> frozenset[int]:
+    """Those of these identifiers that are one person's: known, not shared, and naming somebody."""
+    live = sa.select(identifiers.c.key).where(identifiers.c.status == "live")
+    return frozenset(row[0] for row in fetch(conn, live, identifiers.c.key, keys))
+
+
 def news(conn: sa.Connection, since: int) -> News:
     """What changed after the version `since`; costs what changed, not what there is."""
     changed = {

@@ -42,7 +42,7 @@ class Held(msgspec.Struct, frozen=True):
 
 class Tie(msgspec.Struct, frozen=True):
     """Evidence between two identifiers. `status`: live, refused (by a limit or a split), inert (one is shared),
-    retracted."""
+    withheld (somebody refused what it is used for), retracted."""
 
     a: Identifier
     b: Identifier

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Collection
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 
 import msgspec
 
+from ariane.consent.refusals import PURPOSES, SERVICE
 from ariane.errors import InputError
+from ariane.identity.commands import RULES
 from ariane.identity.normalising import country_of, is_country
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -62,6 +65,7 @@ class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     calling_code: str = ""
     strong_from: str = "email"
     carried: CarriedRule = CarriedRule()
+    purposes: dict[str, str] = {}
 
     @staticmethod
     def default() -> Rules:
@@ -95,6 +99,23 @@ class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
         """Whether a person can have only one of this kind: such identifiers tell persons apart."""
         rule = self.kinds.get(kind)
         return rule is not None and rule.limit == 1
+
+    def purpose_of(self, rule: str) -> str:
+        """What evidence under this rule is used for.
+
+        >>> Rules.default().purpose_of("login"), Rules.default().purpose_of("suggested")
+        ('service', 'cross_device')
+        """
+        return self.purposes.get(rule, SERVICE)
+
+    @property
+    def bound(self) -> tuple[str, ...]:
+        """The purposes that evidence is used for and that can be refused, each once."""
+        return tuple(sorted({self.purpose_of(rule) for rule in RULES} - {SERVICE}))
+
+    def bits_of(self, purposes: Collection[str]) -> int:
+        """These of the purposes that can be refused, a bit each."""
+        return sum(1 << place for place, purpose in enumerate(self.bound) if purpose in purposes)
 
     def priority(self, kind: str) -> int:
         """The kind's strength; a kind the rules do not know is weakest."""
@@ -174,6 +195,12 @@ def _check(rules: Rules, text: str, where: str) -> None:
     if rules.carried.passed_on_after < 1:
         what = f"{rules.carried.passed_on_after} is out of range"
         raise _wrong(text, where, ("carried", "passed_on_after"), what, allowed="1 or more")
+    for name, purpose in rules.purposes.items():
+        if name not in RULES:
+            raise _wrong(text, where, ("purposes", name), f"{name!r} is no rule of evidence", allowed=", ".join(RULES))
+        if purpose not in PURPOSES:
+            what = f"{purpose!r} is no purpose"
+            raise _wrong(text, where, ("purposes", name), what, allowed=", ".join(PURPOSES))
     _check_country(rules, text, where)
 
 

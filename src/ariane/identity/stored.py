@@ -52,7 +52,9 @@ edges = sa.Table(
     sa.Column("first_us", sa.BigInteger, nullable=False),
     sa.Column("last_us", sa.BigInteger, nullable=False),
     sa.Column("n_events", sa.BigInteger, nullable=False),
-    sa.Column("status", sa.String, nullable=False),  # live, refused (by a limit or a split), inert (shared), retracted
+    sa.Column(
+        "status", sa.String, nullable=False
+    ),  # live, refused (by a limit or a split), inert (shared), withheld, retracted
     sa.Column("version", sa.BigInteger, nullable=False, index=True),
 )
 

@@ -105,7 +105,7 @@ def shared(conn: sa.Connection, permit: Permit, rules: Rules | None = None, *, l
     found = _held(conn, permit, "shared", limit)
     e = edges.c
     met: defaultdict[int, set[int]] = defaultdict(set)
-    pairs = sa.select(e.a_key, e.b_key).where(e.status != "retracted")
+    pairs = sa.select(e.a_key, e.b_key).where(e.status.notin_(("withheld", "retracted")))
     for column in (e.a_key, e.b_key):
         for a, b in fetch(conn, pairs, column, found):
             one, other = (a, b) if column is e.a_key else (b, a)

@@ -9,14 +9,13 @@ import msgspec
 import sqlalchemy as sa
 
 from ariane.identity.bulk import upsert, write
-from ariane.identity.commands import CARRIED, LINKED, LOGIN, MANUAL, OBSERVED, SUGGESTED, WEAK
+from ariane.identity.commands import CARRIED, LINKED, LOGIN, MANUAL, OBSERVED, RULES, SUGGESTED, WEAK
 from ariane.identity.gathering import Evidence, Gathered, Pair, Sighting, edge_key_of
 from ariane.identity.graph import Settled
 from ariane.identity.rows import Row, changes_of, persons_of
 from ariane.identity.rules import Rules
 from ariane.identity.stored import edges, identifiers, person_changes, persons
 
-PURPOSE = "service"
 TRUST = {MANUAL: 1.0, LOGIN: 1.0, OBSERVED: 1.0, WEAK: 0.8, LINKED: 0.9, CARRIED: 0.3, SUGGESTED: 0.0}
 """How far each rule's evidence can be trusted, for those who read it: set, not measured. What ties is decided by the
 rules' order alone."""
@@ -61,13 +60,15 @@ def _adding() -> sa.Update:
 _ADDED = _adding()
 
 
-def write_edges(conn: sa.Connection, new: Iterable[Evidence], more: Iterable[Evidence], version: int) -> None:
+def write_edges(
+    conn: sa.Connection, new: Iterable[Evidence], more: Iterable[Evidence], rules: Rules, version: int
+) -> None:
     """Insert evidence that is new, and update what there is more of."""
     upsert(
         conn, edges, _EDGE,
         [
-            (e.edge_key, e.a, e.b, e.rule, e.source, e.event_id, e.first_us, e.last_us, e.n_events, PURPOSE,
-             TRUST[e.rule], e.status, version)
+            (e.edge_key, e.a, e.b, e.rule, e.source, e.event_id, e.first_us, e.last_us, e.n_events,
+             rules.purpose_of(e.rule), TRUST[e.rule], e.status, version)
             for e in new
         ],
         ("source", "event_id", "first_us", "last_us", "n_events", "status", "version"),
@@ -81,6 +82,15 @@ def write_statuses(conn: sa.Connection, statuses: Mapping[Pair, str], version: i
     """What became of evidence that was there already."""
     rows = [(status, version, edge_key_of(*pair)) for pair, status in statuses.items() if status != "absent"]
     write(conn, _JUDGED, ("new_status", "new_version", "of"), rows)
+
+
+def write_purposes(conn: sa.Connection, rules: Rules, version: int) -> None:
+    """What each rule's evidence is used for, after a change of the rules."""
+    e = edges.c
+    for rule in RULES:
+        purpose = rules.purpose_of(rule)
+        of_rule = (e.rule == rule) & (e.purpose != purpose)
+        conn.execute(sa.update(edges).where(of_rule).values(purpose=purpose, version=version))
 
 
 def write_identifiers(

@@ -7,7 +7,7 @@ Each consumer commits its effects and its offset together, so it can be killed a
 >>> from pathlib import Path
 >>> from ariane import settings
 >>> from ariane.errors import Conflict
->>> from ariane.processes import Serving, catch_up, consuming, erase, lag, rebuild, serve, settle
+>>> from ariane.processes import Serving, Sieve, catch_up, consuming, erase, lag, rebuild, serve, settle
 >>> from ariane.store import Stores
 >>> folder = Path(tempfile.mkdtemp()) / "shop"
 >>> created = settings.create(folder)
@@ -16,6 +16,10 @@ Each consumer commits its effects and its offset together, so it can be killed a
 ...     settle(stores, watch=watch)
 >>> catch_up(stores); lag(stores)
 Lag(stream=0, lake=0)
+>>> with stores.log.writer("import") as writer:
+...     sieve = Sieve(stores, writer)
+...     sieve.submit([]).result(), sieve.n_left_out
+(0, 0)
 >>> rebuild(stores); erase(stores, [42])
 Erasure(n_events=0, n_identifiers=1)
 >>> Serving(folder, "127.0.0.1", 8600).address
@@ -41,13 +45,15 @@ if TYPE_CHECKING:
     from ariane.processes.rebuilding import rebuild
     from ariane.processes.serving import Serving, serve
     from ariane.processes.supervisor import consuming
+    from ariane.processes.suppressing import Sieve
 
-__all__ = ["Serving", "catch_up", "consuming", "erase", "lag", "rebuild", "serve", "settle"]
+__all__ = ["Serving", "Sieve", "catch_up", "consuming", "erase", "lag", "rebuild", "serve", "settle"]
 
 __getattr__ = face(
     __name__,
     {
         "Serving": "serving",
+        "Sieve": "suppressing",
         "catch_up": "levelling",
         "consuming": "supervisor",
         "erase": "erasing",

@@ -20,6 +20,7 @@ from ariane.processes.exporting import export, settle
 from ariane.processes.handing import Handed, handed, kind_of, let_go
 from ariane.processes.quarantining import any_apart, set_apart
 from ariane.processes.renewing import in_force
+from ariane.processes.stored import suppressed
 from ariane.processes.stream import CONSUMER, WRITTEN, duplicates, is_erased
 from ariane.processes.tabling import BASIS, MIXED, basis_of, reader_of, sort, to_arrow
 from ariane.store import Stores
@@ -122,10 +123,13 @@ def _read(stores: Stores, rules: Rules, partition: str, offset: int, until: int)
 
 
 def _repeated(stores: Stores, partition: str, offset: int, until: int) -> set[int]:
-    """The offsets of what the stream found to have been there before."""
-    window = (duplicates.c.partition == partition) & duplicates.c.offset.between(offset, until)
+    """The offsets of what the stream found to have been there before, or to be of people who were erased."""
+    found: set[int] = set()
     with stores.state.read() as conn:
-        return set(conn.execute(sa.select(duplicates.c.offset).where(window)).scalars())
+        for noted in (duplicates, suppressed):
+            window = (noted.c.partition == partition) & noted.c.offset.between(offset, until)
+            found.update(conn.execute(sa.select(noted.c.offset).where(window)).scalars())
+    return found
 
 
 def tidy(stores: Stores, *, busy: bool = False) -> None:

@@ -4,13 +4,14 @@ without them.
 The log's segments and the lake's files that hold any of them are written anew beside the old ones and put in their
 place; the lake's tables begin a history of their own, so that neither a page of an old file nor the statistics of a
 table keep a word of the person. A record's place in the log stays: it is filled with a tombstone of the same length, so
-every offset still means what it meant.
+every offset still means what it meant. What was said of them before cannot come back: see `suppressing`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ariane.identity import rules_of
+from ariane.identity.owned import alone
 from ariane.processes.delivering import unsend
 from ariane.processes.handing import clear
 from ariane.processes.levelling import Progress, catch_up
@@ -25,6 +27,7 @@ from ariane.processes.rebuilding import finish as finish_rebuild
 from ariane.processes.rebuilding import rebuild
 from ariane.processes.seeking import COLUMNS, Seeker
 from ariane.processes.sifting import QUARANTINE
+from ariane.processes.suppressing import left_in_log, suppress
 from ariane.processes.tabling import BASIS
 from ariane.store import Stores
 
@@ -50,17 +53,19 @@ def erase(stores: Stores, keys: Iterable[int], on_progress: Progress | None = No
     catch_up(stores, on_progress)  # the log is taken anew in another order: no repeat may stand between state and lake
     with stores.only("supervisor"), stores.only("stream"), stores.only("lake"):
         wanted = frozenset(keys) | _unfinished(stores.path)
+        stores.state.create()  # the outbox is declared with this room: a state made without it has no such table
         # Keys, not names: what is noted to finish an erasure must not keep what it erases.
         _write_whole(stores.path / NOTE, msgspec.json.encode(sorted(wanted)))
-        stores.state.create()  # the outbox is declared with this room: a state made without it has no such table
+        with stores.state.read() as conn:
+            suppress(stores.path, alone(conn, wanted), wanted, time.time_ns() // 1000)
         unsend(stores, wanted)  # while the state still knows whose messages they are
-        seeker = Seeker(wanted, rules_of(stores.path))
+        seeker, left_out = Seeker(wanted, rules_of(stores.path)), frozenset(left_in_log(stores))
         clear(stores.path)  # copies of records
         gone: set[str] = set()
         for partition in stores.log.partitions():
             with stores.log.writer(partition) as writer:
                 writer.close()  # nobody appends: the newest segment may be rewritten too
-            gone |= _rewrite_log(stores, partition, seeker)
+            gone |= _rewrite_log(stores, partition, seeker, left_out)
         gone |= _rewrite_lake(stores, seeker)
     rebuild(stores, on_progress, keep_events=True)
     (stores.path / NOTE).unlink()  # until now the state and what is derived from it still knew them
@@ -77,10 +82,13 @@ def _unfinished(path: Path) -> frozenset[int]:
     return frozenset(msgspec.json.decode(note.read_bytes(), type=list[int])) if note.exists() else frozenset()
 
 
-def _rewrite_log(stores: Stores, partition: str, seeker: Seeker) -> set[str]:
+def _rewrite_log(stores: Stores, partition: str, seeker: Seeker, left_out: Collection[bytes]) -> set[str]:
+    """Blank the person's records, and those that were left out since the last erasure; the ids of the person's."""
     gone: set[str] = set()
 
     def kept(payload: bytes) -> bytes:
+        if payload in left_out:
+            return tombstone(payload)
         event_id = seeker.in_record(payload)
         if event_id is None:
             return payload

@@ -6,17 +6,17 @@ find is looked at again the long way, so the answer is that of `identify` and `l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
 from ariane.errors import InputError
-from ariane.identity import Rules, identify
-from ariane.identity.copying import linked
+from ariane.identity import Rules
 from ariane.ingest import RESERVED_SOURCE, read
-from ariane.model import Event, Identifier
+from ariane.model import Event
+from ariane.processes.carrying import carried_keys
 from ariane.processes.rebuilding import event_of
 
 COLUMNS = (
@@ -50,6 +50,7 @@ _open = msgspec.json.Decoder(dict[str, Any]).decode
 class Seeker:
     """Looks for identifiers, given by key.
 
+    >>> from ariane.model import Identifier
     >>> seeker = Seeker({Identifier("cookie", "c-1").key}, Rules.default())
     >>> record = b'{"source":"web","messageId":"m","type":"page","receivedUs":1,"anonymousId":"c-%d"}'
     >>> seeker.in_record(record % 1), seeker.in_record(record % 2)
@@ -66,11 +67,7 @@ class Seeker:
     def concerns(self, event: Event) -> bool:
         """Whether the event carries one of the identifiers, if only in a page's address; a decision about identity,
         whether it names one."""
-        if event.source == RESERVED_SOURCE and any(key in self._keys for key in _named(event)):
-            return True
-        if any(identifier.key in self._keys for identifier in identify(event, self._rules)):
-            return True
-        return any(named.key in self._keys for named in linked(event, self._rules))
+        return any(key in self._keys for key in carried_keys(event, self._rules))
 
     def in_record(self, payload: bytes) -> str | None:
         """The event's id when a log record carries one of the identifiers."""
@@ -138,14 +135,6 @@ class Seeker:
             **said,
         )
         return self.concerns(event)
-
-
-def _named(event: Event) -> Iterator[int]:
-    """The keys of the identifiers that a decision about identity names, as `kind:value`."""
-    for end in ("a", "b"):
-        kind, separator, value = str(event.properties.get(end, "")).partition(":")
-        if separator:
-            yield Identifier(kind, value).key
 
 
 def _once(known: dict[Any, bool], what: Any, found: Callable[[], bool]) -> bool:

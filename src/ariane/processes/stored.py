@@ -34,3 +34,12 @@ spoken = sa.Table(
     "quarantine_spoken", metadata, sa.Column("subject_key", sa.BigInteger, primary_key=True, autoincrement=False)
 )
 """Identifiers whose consent was heard from quarantine, where identity does not look."""
+
+suppressed = sa.Table(
+    "suppressed",
+    metadata,
+    sa.Column("partition", sa.String, primary_key=True),
+    sa.Column("offset", sa.BigInteger, primary_key=True),
+)
+"""Places in the log of what erased people did before their erasure, come again: the lake leaves out the same ones, and
+the next erasure blanks them."""

@@ -26,6 +26,7 @@ from ariane.processes.handing import LEAST_ROWS, hand, kind_of
 from ariane.processes.renewing import renew
 from ariane.processes.seen import FOR_EVER, Seen, day_of
 from ariane.processes.sifting import REPLAY, heard, sift, warn
+from ariane.processes.suppressing import leave_out
 from ariane.processes.tabling import reader_of, to_arrow
 from ariane.store import State, Stores, metadata
 from ariane.store.ports import Read, Record
@@ -82,7 +83,7 @@ def step(stores: Stores, partition: str, memory: Memory | None = None) -> int:
     else:
         events = _open(stores, partition, offset, batch)
     with stores.state.begin() as conn:
-        sound, held = sift(conn, stores, plan, partition, events)
+        sound, held = sift(conn, stores, plan, partition, leave_out(conn, stores.path, partition, events))
         fresh = [event for _, event in _first_times(conn, partition, sound, memory)]
         absorb(conn, fresh, stores, memory, held)
         if partition != REPLAY:
@@ -147,9 +148,10 @@ def absorb(
 ) -> None:
     """What the state keeps of events seen for the first time, and what those held in quarantine say about consent."""
     rules = rules_of(stores.path)
-    changes = tie(conn, events, rules, memory.persons, more=bool(held))
+    categories = stores.settings.consent_categories
+    changes = tie(conn, events, rules, memory.persons, more=bool(held), held=held, categories=categories)
     told = heard(conn, changes, held, rules) if held or plan_of(stores.path) else changes
-    note_consent(conn, [*events, *held], told, stores.settings.consent_categories, memory.consents)
+    note_consent(conn, [*events, *held], told, categories, memory.consents)
 
 
 def mended(conn: sa.Connection, stores: Stores, memory: Memory) -> None:

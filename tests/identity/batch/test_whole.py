@@ -16,14 +16,19 @@ from ariane.identity.commands import RULES as EVIDENCE
 from ariane.identity.evidence import Edge
 from ariane.identity.rules import Rules, _default_table, read_rules
 from ariane.identity.solving import Known, Person, has_power, shared_among, solve
+from ariane.identity.withholding import withheld_among
 
-TIGHT = read_rules("[kinds.email]\nlimit = 2\n[kinds.device]\nlimit = 2\nshared_after = 3", "t", base=_default_table())
+TIGHT = read_rules(
+    "[purposes]\nlogin = 'sharing'\nweak = 'measurement'\n[kinds.email]\nlimit = 2\n[kinds.device]\nlimit = 2\n"
+    "shared_after = 3", "t", base=_default_table(),
+)  # fmt: skip
 KINDS = ("user_id", "user_id", "email", "cookie", "device", "phone", "unheard_of")
 Evidence = tuple[Edge, bool]
+History = tuple[list[Known], list[Evidence], list[tuple[int, int]], dict[int, set[str]]]
 
 
-def history(random: chance.Random, n: int, n_edges: int) -> tuple[list[Known], list[Evidence], list[tuple[int, int]]]:
-    """Identifiers, (edge, whether retracted) and separations."""
+def history(random: chance.Random, n: int, n_edges: int) -> History:
+    """Identifiers, (edge, whether retracted), separations, and what identifiers refuse."""
     known = [
         Known(random.randrange(-(2**63), 2**63), random.choice(KINDS), random.randrange(9), random.random() < 0.08)
         for _ in range(n)
@@ -33,7 +38,8 @@ def history(random: chance.Random, n: int, n_edges: int) -> tuple[list[Known], l
     edges = {(a, b, rule): None for a, b in pairs for rule in random.sample(EVIDENCE, random.choice((1, 1, 2)))}
     listed = [(Edge(*each, random.randrange(9)), random.random() < 0.15) for each in edges]
     apart = [tuple(sorted(random.sample(keys, 2))) for _ in range(random.randrange(3) if n > 1 else 0)]
-    return known, listed, [(a, b) for a, b in apart]
+    refusals = {key: {random.choice(("measurement", "sharing"))} for key in keys if random.random() < 0.1}
+    return known, listed, [(a, b) for a, b in apart], refusals
 
 
 def tables(known: list[Known], edges: list[Evidence]) -> tuple[pa.Table, pa.Table]:
@@ -50,16 +56,20 @@ def tables(known: list[Known], edges: list[Evidence]) -> tuple[pa.Table, pa.Tabl
     return pa.Table.from_pylist(rows, schema), pa.Table.from_pylist(evidence, pa.schema(ends))
 
 
-def truth(known: list[Known], edges: list[Evidence], apart: list[tuple[int, int]], rules: Rules) -> list[list[object]]:
+def truth(
+    known: list[Known], edges: list[Evidence], apart: list[tuple[int, int]], refusals: dict[int, set[str]], rules: Rules
+) -> list[list[object]]:
     """What `solve` says, as rows."""
-    live = [edge for edge, gone in edges if not gone]
+    kinds, blocked = {each.key: each.kind for each in known}, {each.key for each in known if each.blocked}
+    withheld = withheld_among(kinds, [edge for edge, gone in edges if not gone], refusals, rules, blocked)
+    live = [edge for edge, gone in edges if not gone and edge not in withheld]
     persons = solve(known, live, apart, rules)
     of: dict[int, Person] = {key: person for person in persons for key in person.keys}
-    shared = shared_among({each.key: each.kind for each in known if not each.blocked}, live, rules)
-    blocked = {each.key for each in known if each.blocked}
+    shared = shared_among({key: kind for key, kind in kinds.items() if key not in blocked}, live, rules)
     status = {key: "blocked" if key in blocked else "shared" if key in shared else "live" for key in of}
     judged = [
         "retracted" if gone
+        else "withheld" if edge in withheld
         else "inert" if {edge.a, edge.b} & blocked or not has_power(edge, shared)
         else "live" if of[edge.a] is of[edge.b]
         else "refused"
@@ -69,8 +79,10 @@ def truth(known: list[Known], edges: list[Evidence], apart: list[tuple[int, int]
     return [*rows, list(judged)]
 
 
-def found(known: list[Known], edges: list[Evidence], apart: list[tuple[int, int]], rules: Rules) -> list[list[object]]:
-    solved = solve_all(*tables(known, edges), apart, rules)
+def found(
+    known: list[Known], edges: list[Evidence], apart: list[tuple[int, int]], refusals: dict[int, set[str]], rules: Rules
+) -> list[list[object]]:
+    solved = solve_all(*tables(known, edges), apart, rules, refusals)
     return [*[list(row.values()) for row in solved.identifiers.to_pylist()], solved.edges.column("status").to_pylist()]
 
 
@@ -88,15 +100,15 @@ def test_a_large_random_history_too() -> None:
     given_ = history(random, 3000, 1500)
     expected = truth(*given_, TIGHT)
     assert found(*given_, TIGHT) == expected
-    assert set(expected[-1]) == {"live", "refused", "inert", "retracted"}
-    assert solve_all(*tables(*given_[:2]), given_[2], TIGHT).n_replayed > 20
+    assert set(expected[-1]) == {"live", "refused", "inert", "withheld", "retracted"}
+    assert solve_all(*tables(*given_[:2]), given_[2], TIGHT, given_[3]).n_replayed > 20
 
 
 def test_a_thousand_orders_give_the_same_persons() -> None:
     """1,000 orders, each of a history with merges by hand, limits, separations, duplicates and evidence taken back."""
     random = chance.Random(7)
     for _ in range(50):
-        known, edges, apart = history(random, 20, 24)
+        known, edges, apart, _ = history(random, 20, 24)
         live = [edge for edge, gone in edges if not gone]
         expected = solve(known, live, apart, TIGHT)
         for _ in range(20):

@@ -29,7 +29,7 @@ from ariane.model import Identifier
 
 SHOWN, MOST_ROWS, MOST_CHANGES = 25, 5_000, 1_000
 HELD_AS = ("live", "shared", "blocked")
-JUDGED_AS = ("live", "refused", "inert", "retracted")
+JUDGED_AS = ("live", "refused", "inert", "withheld", "retracted")
 CAUSES = {
     "merged": (N_("became one with"), "git-merge"),
     "moved": (N_("went on as"), "arrow-right"),
@@ -227,6 +227,7 @@ HEADS = {
     "blocked": N_("names nobody"),
     "refused": N_("refused"),
     "inert": N_("one is shared"),
+    "withheld": N_("use refused"),
     "retracted": N_("taken back"),
 }
 

@@ -3,15 +3,36 @@ few `identity.solving` says which are."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ariane.identity.batch.arrays import Arrays, Mask, codes
+from ariane.identity.batch.grouping import find
 from ariane.identity.commands import CARRIED, MANUAL, MET, SUGGESTED, WEAK
 from ariane.identity.rules import Rules
 from ariane.identity.solving import shared_among
 
 _Rows = NDArray[np.int64]
+
+
+def withheld_in(graph: Arrays, refusals: Mapping[int, Collection[str]], rules: Rules) -> Mask:
+    """The evidence that may not be used (`withholding.withheld_among`)."""
+    bits = np.array([rules.bits_of((rules.purpose_of(rule),)) for rule in graph.rules_named] or [0], np.uint8)
+    if not refusals or not bits.any() or not graph.keys.size:
+        return np.zeros(graph.rule.size, np.bool_)
+    rows = find(graph.keys, np.fromiter(refusals, np.int64, len(refusals)))
+    said = np.fromiter((rules.bits_of(purposes) for purposes in refusals.values()), np.uint8, len(refusals))
+    own = np.zeros(graph.keys.size, np.uint8)
+    own[rows[rows < graph.keys.size]] = said[rows < graph.keys.size]
+    one, other, _ = _met(graph)
+    unique = np.array([rules.is_unique(kind) for kind in graph.kinds] or [False])[graph.kind]
+    claims = unique[other] & ~graph.blocked[other] & ~unique[one] & (own[other] > 0)
+    refused = own.copy()
+    np.bitwise_or.at(refused, one[claims], own[other[claims]])
+    found: Mask = (bits[graph.rule] & (refused[graph.a] | refused[graph.b])) > 0
+    return found & ~graph.retracted
 
 
 def shared_in(graph: Arrays, rules: Rules) -> Mask:

@@ -19,7 +19,7 @@ from ariane.identity.rows import Row, load_rows
 from ariane.identity.rules import Rules
 from ariane.identity.stored import edges, identifiers
 from ariane.identity.telling import tell
-from ariane.identity.writing import write_identifiers, write_persons, write_statuses
+from ariane.identity.writing import write_identifiers, write_persons, write_purposes, write_statuses
 
 _IDENTIFIERS = ("key", "kind", "value", "status", "component", "person_id", "first_us")
 
@@ -38,6 +38,7 @@ def resolve_all(conn: sa.Connection, rules: Rules | None = None) -> Changes:
     at_us = time.time_ns() // 1000
     gone, changes = write_persons(conn, rows, Gathered({}, {}, [], [], at_us), settled, rules, version)
     write_statuses(conn, settled.statuses, version)
+    write_purposes(conn, rules, version)
     tell(conn, changes, rows, settled.before, (), version, at_us)
     return Changes(version, [], settled.persons, frozenset(gone), marks=(marks[0], marks[1]))
 

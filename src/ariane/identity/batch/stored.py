@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import sqlalchemy as sa
 
+from ariane.consent.refusals import refused
 from ariane.identity.batch.whole import Solved, solve_all
 from ariane.identity.commands import SEPARATION
 from ariane.identity.identifying import is_blocked
@@ -34,8 +35,9 @@ def read_columns(conn: sa.Connection, table: sa.Table, columns: Iterable[str]) -
 
 def solved_by_rules(conn: sa.Connection, held: pa.Table, evidence: pa.Table, rules: Rules) -> Solved:
     """What these rules make of stored identifiers (key, kind, value, status, first_us) and evidence (EVIDENCE), with
-    the separations that stand."""
+    the separations and the refusals that stand."""
     values = zip(held.column("kind").to_pylist(), held.column("value").to_pylist(), strict=True)
     status = pa.array(["blocked" if is_blocked(rules, kind, value) else "live" for kind, value in values], pa.string())
     given = held.set_column(held.schema.get_field_index("status"), "status", status)
-    return solve_all(given, evidence, [(a, b) for a, b in conn.execute(_APART)], rules)
+    apart = [(a, b) for a, b in conn.execute(_APART)]
+    return solve_all(given, evidence, apart, rules, refused(conn, rules.bound))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ariane.identity.batch.arrays import Arrays, arrays_of, codes
 from ariane.identity.batch.grouping import Keys, Numbers, find, join
 from ariane.identity.batch.naming import person_ids
-from ariane.identity.batch.power import powerless_among, shared_in
+from ariane.identity.batch.power import powerless_among, shared_in, withheld_in
 from ariane.identity.commands import REPLAYED
 from ariane.identity.rules import Rules
 from ariane.identity.solving import partition, shared_person_id_of
@@ -23,22 +23,30 @@ _Mask = NDArray[np.bool_]
 class Solved(msgspec.Struct, frozen=True):
     """What the evidence makes of everybody, row by row as the tables were given. `identifiers`: key, component (the
     oldest key of its raw component), person_id, status (live, shared, blocked). `edges`: a_key, b_key, rule, status
-    (live, refused, inert, retracted). `n_replayed`: the components that were not plain."""
+    (live, refused, inert, withheld, retracted). `n_replayed`: the components that were not plain."""
 
     identifiers: pa.Table
     edges: pa.Table
     n_replayed: int
 
 
-def solve_all(identifiers: pa.Table, edges: pa.Table, separations: Iterable[tuple[int, int]], rules: Rules) -> Solved:
+def solve_all(
+    identifiers: pa.Table,
+    edges: pa.Table,
+    separations: Iterable[tuple[int, int]],
+    rules: Rules,
+    refusals: Mapping[int, Collection[str]] | None = None,
+) -> Solved:
     """What `solving.solve` gives for the whole evidence, and each piece of evidence's status.
 
     identifiers: key, kind, first_us, status (only `blocked` is read: the rest is found here), each key once. edges:
     a_key, b_key, rule, first_us, last_us (where it is not given, evidence was seen once), status (only `retracted` is
-    read). InputError for an edge between identifiers that
+    read). `refusals`: the purposes that identifiers refuse, by key. InputError for an edge between identifiers that
     are not given. Time and memory are linear: 5 arrays an identifier, 4 an edge.
     """
     graph = arrays_of(identifiers, edges)
+    retracted, withheld = graph.retracted, withheld_in(graph, refusals or {}, rules)
+    graph = msgspec.structs.replace(graph, retracted=retracted | withheld)
     shared = shared_in(graph, rules)
     weak = shared | graph.blocked
     powerless = powerless_among(graph, weak, rules)
@@ -54,7 +62,8 @@ def solve_all(identifiers: pa.Table, edges: pa.Table, separations: Iterable[tupl
     component = oldest[group]
     person, ids = _replayed(graph, group, ties, broken, (shared, apart), rules, (person, component), ids)
     same = person[graph.a] == person[graph.b]
-    status = np.where(graph.retracted, 3, np.where(powerless, 2, np.where(same, 0, 1))).astype(np.int8)
+    status = np.where(powerless, 2, np.where(same, 0, 1))
+    status = np.where(retracted, 4, np.where(withheld, 3, status)).astype(np.int8)
     state = np.where(graph.blocked, 2, np.where(shared, 1, 0)).astype(np.int8)
     found = {
         "key": identifiers.column("key"),
@@ -63,7 +72,7 @@ def solve_all(identifiers: pa.Table, edges: pa.Table, separations: Iterable[tupl
         "status": _worded(("live", "shared", "blocked"), state),
     }
     judged = {name: edges.column(name) for name in ("a_key", "b_key", "rule")}
-    judged["status"] = _worded(("live", "refused", "inert", "retracted"), status)
+    judged["status"] = _worded(("live", "refused", "inert", "withheld", "retracted"), status)
     return Solved(pa.table(found), pa.table(judged), int(broken.sum()))
 
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 
-from ariane.identity.commands import CARRIED, MANUAL, REPLAYED, RULES, SUGGESTED, WEAK
+from ariane.identity.commands import CARRIED, MANUAL, MET, REPLAYED, RULES, SUGGESTED, WEAK
 
 SHARDS = 4096
 """Tables of places. Each grows by itself, so that no growth holds up a new identifier for long."""
-MET = 50_000
+LATELY = 50_000
 """Keys met lately, kept with their places: a dictionary finds them in a tenth of the time."""
 
-LIVE, REFUSED, INERT, RETRACTED, ABSENT = range(5)
-STATUSES = ("live", "refused", "inert", "retracted", "absent")
-"""What became of evidence. `absent` is never stored: a merge by hand that was taken back."""
+LIVE, REFUSED, INERT, WITHHELD, RETRACTED, ABSENT = range(6)
+STATUSES = ("live", "refused", "inert", "withheld", "retracted", "absent")
+"""What became of evidence: from WITHHELD on it does not count, from RETRACTED on nobody even met by it. `absent` is
+never stored: a merge by hand that was taken back."""
 
 RULE_NUMBER = {rule: number for number, rule in enumerate(RULES)}
 MANUALLY, WEAKLY, CARRIES, SUGGESTS = (RULE_NUMBER[rule] for rule in (MANUAL, WEAK, CARRIED, SUGGESTED))
 REPLAYS = frozenset(RULE_NUMBER[rule] for rule in REPLAYED)
+MEETS = frozenset(RULE_NUMBER[rule] for rule in MET)
 
 SHARED, BLOCKED, PASSED, PARTED, DIRTY = 1, 2, 4, 8, 16
 """Marks. The first three are of an identifier: it ties nobody, it names nobody, its links were passed on. PARTED and
@@ -35,13 +37,14 @@ class Nodes:
 
     `root` is the place that stands for the identifier's component, `after` the next of the same component in a ring.
     `size` and `oldest` (a place) count at a component's root only. `head` is the first of its evidence, see Edges.
+    `refuses`: the purposes it said no to, a bit each (see `withholding`).
     """
 
     def __init__(self) -> None:
         self.key, self.first_us = array("q"), array("q")
         self.kind, self.marks = array("b"), array("b")
         self.root, self.after, self.size, self.oldest = array("i"), array("i"), array("i"), array("i")
-        self.head, self.degree = array("i"), array("i")
+        self.head, self.degree, self.refuses = array("i"), array("i"), array("B")
         self._tables: list[array[int]] = [_NO_TABLE] * SHARDS
         self._filled = array("i", [0]) * SHARDS
         self._met: dict[int, int] = {}
@@ -53,7 +56,7 @@ class Nodes:
     def nbytes(self) -> int:
         tables = [table for table in self._tables if table is not _NO_TABLE]
         columns = (self.key, self.first_us, self.kind, self.marks, self.root, self.after, self.size, self.oldest,
-                   self.head, self.degree, self._filled, *tables)  # fmt: skip
+                   self.head, self.degree, self.refuses, self._filled, *tables)  # fmt: skip
         return sum(column.__sizeof__() for column in columns)
 
     def place_of(self, key: int) -> int:
@@ -64,7 +67,7 @@ class Nodes:
         return place
 
     def _meet(self, key: int, place: int) -> None:
-        if len(self._met) >= MET:
+        if len(self._met) >= LATELY:
             self._met.clear()
         self._met[key] = place
 
@@ -91,6 +94,7 @@ class Nodes:
         self.oldest.append(place)
         self.head.append(-1)
         self.degree.append(0)
+        self.refuses.append(0)
         self._enter(place)
         self._meet(key, place)
         return place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from ariane.identity.commands import MANUAL, RULES
 from ariane.identity.evidence import Edge
@@ -22,11 +22,12 @@ from ariane.identity.graph.columns import (
     SHARED,
     STATUSES,
     SUGGESTS,
+    WITHHELD,
     Edges,
     Nodes,
 )
-from ariane.identity.graph.guards import claimed, marks_of
-from ariane.identity.graph.weighing import again, mark, reconsider, weigh
+from ariane.identity.graph.weighing import again, unweigh, weigh
+from ariane.identity.graph.withholding import met, refuse
 from ariane.identity.rules import Rules
 from ariane.identity.solving import person_id_of, shared_person_id_of
 from ariane.identity.windows import windowed_limits
@@ -61,6 +62,11 @@ class Graph:
         """The limit of each kind, by its number, and after how many it is shared; 0: none, never."""
         self.watched = any(rule.shared_within_days is not None for rule in self.rules.kinds.values())
         """Whether evidence seen again may make an identifier shared."""
+        self.bound = [self.rules.bits_of((self.rules.purpose_of(rule),)) for rule in RULES]
+        """The bit of the purpose that each rule's evidence is used for; 0: nobody can refuse it."""
+        self.n_refusing = 0
+        self.unmet: dict[int, int] = {}
+        """What identifiers refuse that were never seen: whoever speaks from quarantine is not."""
         self._numbers: dict[str, int] = {}
         self._ids: dict[int, str] = {}
 
@@ -114,7 +120,7 @@ class Graph:
         return status, self.nodes.key[self.nodes.oldest[self.nodes.root[place]]], self.person_at(place)
 
     def status_of(self, a: int, b: int, rule: str) -> str:
-        """What became of evidence: live, refused, inert, retracted; absent when there is none."""
+        """What became of evidence: live, refused, inert, withheld, retracted; absent when there is none."""
         return STATUSES[self.edges.status[edge] if (edge := self._find(a, b, rule)) >= 0 else ABSENT]
 
     def see(self, key: int, kind: str, first_us: int) -> bool:
@@ -122,7 +128,11 @@ class Graph:
         nodes = self.nodes
         place = nodes.place_of(key)
         if place < 0:
-            self.fresh.add(nodes.add(key, self.kind_number(kind), first_us))
+            place = nodes.add(key, self.kind_number(kind), first_us)
+            self.fresh.add(place)
+            if self.unmet and (bits := self.unmet.pop(key, 0)):
+                nodes.refuses[place] = bits
+                self.n_refusing += 1
             return True
         if first_us < nodes.first_us[place]:
             root = nodes.root[place]
@@ -150,13 +160,14 @@ class Graph:
             edges.first_us[edge] = min(first_us, edges.first_us[edge])
             edges.last_us[edge] = max(last_us, edges.last_us[edge])
             if edges.status[edge] != ABSENT:
-                if edges.status[edge] != RETRACTED:
+                if edges.status[edge] < WITHHELD:
                     again(self, edge, low, high, earlier=earlier)
                 return edge
             edges.first_us[edge], edges.last_us[edge] = first_us, last_us
             self.judge(edge, RETRACTED if retracted else INERT)
         if edges.status[edge] != RETRACTED:
             weigh(self, edge, low, high)
+            met(self, edge)
         return edge
 
     def retract(self, a: int, b: int, rule: str) -> None:
@@ -164,13 +175,9 @@ class Graph:
         edge = self._find(a, b, rule)
         if edge < 0 or self.edges.status[edge] in (RETRACTED, ABSENT):
             return
-        self.judge(edge, ABSENT if rule == MANUAL else RETRACTED)
-        for place in (self.edges.ends[2 * edge], self.edges.ends[2 * edge + 1]):
-            self.spoil(place)
-            mark(self, place, marks_of(self, place))
-        claims = claimed(self, self.edges.ends[2 * edge], self.edges.ends[2 * edge + 1])
-        if claims >= 0:
-            reconsider(self, claims)
+        status = ABSENT if rule == MANUAL else RETRACTED
+        unweigh(self, edge, self.edges.ends[2 * edge], self.edges.ends[2 * edge + 1], status)
+        met(self, edge)
 
     def restore(self, a: int, b: int, rule: str) -> None:
         """Retracted evidence counts again."""
@@ -178,6 +185,17 @@ class Graph:
         if edge >= 0 and self.edges.status[edge] == RETRACTED:
             self.judge(edge, INERT)
             weigh(self, edge, self.edges.ends[2 * edge], self.edges.ends[2 * edge + 1])
+            met(self, edge)
+
+    def refused_by(self, key: int) -> tuple[str, ...]:
+        """The purposes that an identifier refuses itself."""
+        place = self.nodes.place_of(key)
+        bits = self.unmet.get(key, 0) if place < 0 else self.nodes.refuses[place]
+        return tuple([purpose for at, purpose in enumerate(self.rules.bound) if bits >> at & 1]) if bits else ()
+
+    def refuse(self, key: int, purposes: Collection[str]) -> None:
+        """These, of the purposes that evidence is used for, are the ones an identifier refuses from now on."""
+        refuse(self, key, purposes)
 
     def separate(self, a: int, b: int, *, stands: bool = True) -> None:
         """These two are never one person; or that is taken back."""

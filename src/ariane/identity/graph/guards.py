@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 
 from ariane.identity.claiming import claims_among, contradicted
 from ariane.identity.evidence import Edge
-from ariane.identity.graph.columns import BLOCKED, CARRIES, OWN, PASSED, RETRACTED, SHARED, WEAKLY
+from ariane.identity.graph.columns import (
+    BLOCKED,
+    CARRIES,
+    INERT,
+    MEETS,
+    OWN,
+    PASSED,
+    RETRACTED,
+    SHARED,
+    WEAKLY,
+    WITHHELD,
+)
 from ariane.identity.solving import links_of, passed_on, shared_among
 
 if TYPE_CHECKING:
@@ -38,7 +49,7 @@ def _is_shared(graph: Graph, place: int) -> bool:
     kinds, met = _accounts(graph, place)
     if not met:
         for edge, other in edges.of(nodes, place):
-            if edges.rule[edge] == WEAKLY and edges.status[edge] < RETRACTED:
+            if edges.rule[edge] == WEAKLY and edges.status[edge] < WITHHELD:
                 met.append(graph.evidence(edge))
                 theirs, claims = _accounts(graph, other)
                 kinds |= theirs
@@ -73,7 +84,7 @@ def _accounts(graph: Graph, place: int) -> tuple[dict[int, str], list[Edge]]:
     met: list[Edge] = []
     for edge, other in edges.of(nodes, place):
         unique = graph.limits[nodes.kind[other]] == 1 and not nodes.marks[other] & BLOCKED
-        if unique and edges.status[edge] < RETRACTED:
+        if unique and edges.status[edge] < WITHHELD:
             kinds[nodes.key[other]] = graph.kinds[nodes.kind[other]]
             met.append(graph.evidence(edge))
     return kinds, met
@@ -90,6 +101,27 @@ def refuted(graph: Graph, edge: int) -> bool:
     return bool(theirs) and contradicted(graph.evidence(edge), kinds, claims_among(kinds, claims + theirs, graph.rules))
 
 
+def is_withheld(graph: Graph, edge: int) -> bool:
+    """Whether evidence is of a purpose that an end refused, or an account that an end met."""
+    bound = graph.bound[graph.edges.rule[edge]]
+    if not bound or not graph.n_refusing:
+        return False
+    ends = graph.edges.ends
+    return bool(bound & (refusals(graph, ends[2 * edge]) | refusals(graph, ends[2 * edge + 1])))
+
+
+def refusals(graph: Graph, place: int) -> int:
+    """The purposes an identifier said no to, itself or by an account it met, a bit each. They met whether the evidence
+    of it is withheld or not: else a refusal could undo itself."""
+    nodes, edges, limits = graph.nodes, graph.edges, graph.limits
+    bits = nodes.refuses[place]
+    if limits[nodes.kind[place]] != 1:
+        for edge, other in edges.of(nodes, place):
+            if nodes.refuses[other] and limits[nodes.kind[other]] == 1 and not nodes.marks[other] & BLOCKED:
+                bits |= nodes.refuses[other] if edges.rule[edge] in MEETS and edges.status[edge] < RETRACTED else 0
+    return bits
+
+
 def _is_passed_on(graph: Graph, place: int) -> bool:
     nodes, edges = graph.nodes, graph.edges
     if nodes.degree[place] <= graph.rules.carried.passed_on_after:
@@ -97,7 +129,7 @@ def _is_passed_on(graph: Graph, place: int) -> bool:
     links = [
         graph.evidence(edge)
         for edge, _ in edges.of(nodes, place)
-        if edges.rule[edge] == CARRIES and edges.status[edge] < RETRACTED
+        if edges.rule[edge] == CARRIES and edges.status[edge] < WITHHELD
     ]
     return bool(links) and links_of(nodes.key[place]) in passed_on(links, graph.rules)
 
@@ -140,8 +172,11 @@ def judge_all(graph: Graph, blocked: Iterable[int]) -> None:
         nodes.marks[place] &= ~OWN
     for key in blocked:
         nodes.marks[nodes.place_of(key)] |= BLOCKED
+    for edge in range(len(edges)):
+        if edges.status[edge] < RETRACTED:
+            graph.judge(edge, WITHHELD if is_withheld(graph, edge) else INERT)
     for place in range(len(nodes)):
         nodes.marks[place] |= marks_of(graph, place)
     for edge in range(len(edges)):
-        if edges.status[edge] < RETRACTED and graph.has_power(edge):
+        if edges.status[edge] < WITHHELD and graph.has_power(edge):
             graph.splice(edges.ends[2 * edge], edges.ends[2 * edge + 1])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
+from ariane.consent.refusals import refused, refused_by
 from ariane.identity.bulk import fetch
 from ariane.identity.commands import REPLAYED, SEPARATION
 from ariane.identity.graph.columns import BLOCKED, PARTED, RULE_NUMBER, SHARED, STATUSES
@@ -33,6 +34,7 @@ def load(conn: sa.Connection, rules: Rules) -> Graph:
     _take_identifiers(graph, _fetched(conn, _IDENTIFIERS))
     _take_edges(graph, _fetched(conn, _EDGES))
     _take_separations(graph, conn.execute(_APART))
+    _take_refusals(graph, refused(conn, rules.bound))
     return graph
 
 
@@ -57,6 +59,7 @@ def around(conn: sa.Connection, rules: Rules, keys: Iterable[int]) -> Graph:
     _take_identifiers(graph, [members, beyond])
     _take_edges(graph, [touching])
     _take_separations(graph, fetch(conn, _APART, rulings.c.a_key, inside))
+    _take_refusals(graph, refused_by(conn, rules.bound, graph.nodes.key))
     return graph
 
 
@@ -70,6 +73,18 @@ def _take_separations(graph: Graph, pairs: Iterable[Sequence[int]]) -> None:
     for a, b in pairs:
         graph.apart[a].add(b)
         graph.apart[b].add(a)
+
+
+def _take_refusals(graph: Graph, refusals: Mapping[int, Collection[str]]) -> None:
+    """What the stored statuses of evidence follow already."""
+    nodes = graph.nodes
+    for key, purposes in refusals.items():
+        place, bits = nodes.place_of(key), graph.rules.bits_of(purposes)
+        if place < 0:
+            graph.unmet[key] = bits
+        else:
+            nodes.refuses[place] = bits
+            graph.n_refusing += 1
 
 
 def _take_identifiers(graph: Graph, batches: Iterable[Sequence[Sequence[Any]]]) -> None:

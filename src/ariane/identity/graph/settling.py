@@ -7,16 +7,15 @@ from collections import defaultdict
 from ariane.identity.commands import REPLAYED, RULES
 from ariane.identity.evidence import Edge
 from ariane.identity.graph.columns import (
-    ABSENT,
     BLOCKED,
     INERT,
     LIVE,
     PARTED,
     PASSED,
     REFUSED,
-    RETRACTED,
     SHARED,
     STATUSES,
+    WITHHELD,
 )
 from ariane.identity.graph.graph import Graph
 from ariane.identity.graph.settled import Settled
@@ -69,7 +68,7 @@ def _inner(graph: Graph, root: int, touching: set[int]) -> list[Edge]:
     return [
         graph.evidence(edge)
         for edge in touching
-        if status[edge] < RETRACTED and roots[ends[2 * edge]] == root == roots[ends[2 * edge + 1]]
+        if status[edge] < WITHHELD and roots[ends[2 * edge]] == root == roots[ends[2 * edge + 1]]
     ]
 
 
@@ -89,7 +88,7 @@ def _regroup(graph: Graph, at: dict[int, int], component: int, persons: list[Per
 
 def _status(graph: Graph, edge: int) -> int:
     was, ends = graph.edges.status[edge], graph.edges.ends
-    if was in (RETRACTED, ABSENT):
+    if was >= WITHHELD:
         return was
     a, b = ends[2 * edge], ends[2 * edge + 1]
     if not graph.has_power(edge):

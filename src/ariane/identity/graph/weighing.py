@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ariane.identity.graph.columns import (
-    ABSENT,
     CARRIES,
     DIRTY,
     INERT,
@@ -14,11 +13,11 @@ from ariane.identity.graph.columns import (
     PARTED,
     REFUSED,
     REPLAYS,
-    RETRACTED,
     SHARED,
     WEAKLY,
+    WITHHELD,
 )
-from ariane.identity.graph.guards import claimed, fit, held_apart, marks_of, refuted
+from ariane.identity.graph.guards import claimed, fit, held_apart, is_withheld, marks_of, refuted
 
 if TYPE_CHECKING:
     from ariane.identity.graph.graph import Graph
@@ -27,6 +26,9 @@ if TYPE_CHECKING:
 def weigh(graph: Graph, edge: int, low: int, high: int) -> None:
     """Let evidence do what it does to the components at its ends."""
     nodes, rule = graph.nodes, graph.edges.rule[edge]
+    if is_withheld(graph, edge):
+        graph.judge(edge, WITHHELD)
+        return
     claims = claimed(graph, low, high)
     if claims >= 0 and rule != CARRIES:
         reconsider(graph, claims)
@@ -54,6 +56,17 @@ def weigh(graph: Graph, edge: int, low: int, high: int) -> None:
         if nodes.size[younger] > 1 or younger not in graph.fresh:
             graph.remember(nodes.component(younger))
         nodes.join(one, other)
+
+
+def unweigh(graph: Graph, edge: int, low: int, high: int, status: int) -> None:
+    """Let evidence count no more, for the reason that its new status is."""
+    graph.judge(edge, status)
+    for place in (low, high):
+        graph.spoil(place)
+        mark(graph, place, marks_of(graph, place))
+    claims = claimed(graph, low, high)
+    if claims >= 0:
+        reconsider(graph, claims)
 
 
 def again(graph: Graph, edge: int, low: int, high: int, *, earlier: bool) -> None:
@@ -88,7 +101,7 @@ def mark(graph: Graph, place: int, marks: int) -> None:
 def free(graph: Graph, place: int) -> None:
     """What an identifier could not tie, it ties again."""
     for edge, other in list(graph.edges.of(graph.nodes, place)):
-        if graph.edges.status[edge] not in (RETRACTED, ABSENT) and graph.has_power(edge):
+        if graph.edges.status[edge] < WITHHELD and graph.has_power(edge):
             graph.splice(place, other)
 
 
@@ -97,7 +110,7 @@ def ripple(graph: Graph, place: int) -> None:
     nodes, edges = graph.nodes, graph.edges
     for edge, other in list(edges.of(nodes, place)):
         status = edges.status[edge]
-        if status >= RETRACTED:
+        if status >= WITHHELD:
             continue
         if edges.rule[edge] == WEAKLY:
             mark(graph, other, marks_of(graph, other))

@@ -1,4 +1,5 @@
-"""What became of records of the log: seen before, or held in quarantine and why. Every other one is an event.
+"""What became of records of the log: seen before, held in quarantine and why, or left out, being of somebody
+erased. Every other one is an event.
 
 >>> from ariane.store import State
 >>> state = State("sqlite://"); state.create()
@@ -15,7 +16,7 @@ from typing import Literal
 import msgspec
 import sqlalchemy as sa
 
-from ariane.processes.stored import quarantined
+from ariane.processes.stored import quarantined, suppressed
 from ariane.processes.stream import duplicates
 
 __all__ = ["Outcome", "outcomes"]
@@ -28,7 +29,7 @@ class Outcome(msgspec.Struct, frozen=True):
     ()
     """
 
-    what: Literal["duplicate", "quarantined"]
+    what: Literal["duplicate", "quarantined", "suppressed"]
     reasons: tuple[str, ...] = ()
 
 
@@ -43,6 +44,10 @@ def outcomes(conn: sa.Connection, places: Iterable[tuple[str, int]]) -> dict[tup
         d, q = duplicates.c, quarantined.c
         repeated = sa.select(d.offset).where(d.partition == partition, d.offset.in_(offsets))
         found |= {(partition, offset): Outcome("duplicate") for offset in conn.execute(repeated).scalars()}
+        erased = sa.select(suppressed.c.offset).where(
+            suppressed.c.partition == partition, suppressed.c.offset.in_(offsets)
+        )
+        found |= {(partition, offset): Outcome("suppressed") for offset in conn.execute(erased).scalars()}
         held = sa.select(q.offset, q.reasons).where(q.partition == partition, q.offset.in_(offsets))
         for offset, reasons in conn.execute(held):
             found[partition, offset] = Outcome("quarantined", msgspec.json.decode(reasons, type=tuple[str, ...]))
