@@ -11,12 +11,14 @@ from ariane.ingest import Record, encode
 from ariane.store import Stores
 
 GIVEN = (
-    "Ana Benoît Chloé David Emma Farid Gaëlle Hugo Inès Jules Karim Léa Marc Nadia Olivier Pauline Quentin Rosa".split()
-)
+    "Ana", "Benoît", "Chloé", "David", "Emma", "Farid", "Gaëlle", "Hugo", "Inès", "Jules", "Karim", "Léa", "Marc",
+    "Nadia", "Olivier", "Pauline", "Quentin", "Rosa",
+)  # fmt: skip
 FAMILY = (
-    "Martin Bernard Dubois Thomas Robert Richard Petit Durand Leroy Moreau Simon Laurent Lefebvre Michel Garcia David "
-    "Bertrand Roux Vincent Fournier Morel Girard Andre Mercier Dupont Lambert Bonnet Francois Martinez Legrand Garnier"
-).split()  # fmt: skip
+    "Martin", "Bernard", "Dubois", "Thomas", "Robert", "Richard", "Petit", "Durand", "Leroy", "Moreau", "Simon",
+    "Laurent", "Lefebvre", "Michel", "Garcia", "David", "Bertrand", "Roux", "Vincent", "Fournier", "Morel", "Girard",
+    "Andre", "Mercier", "Dupont", "Lambert", "Bonnet", "Francois", "Martinez", "Legrand", "Garnier",
+)  # fmt: skip
 TOWNS = (("Lyon", "69001"), ("Nantes", "44000"), ("Lille", "59000"), ("Toulouse", "31000"), ("Dijon", "21000"))
 KINDS = "[kinds.partner_id]\npriority = 30\n"
 """What identity.toml says of the partner's own numbers."""
@@ -64,8 +66,8 @@ def records(n_both: int, n_only: int, seed: int = 7) -> list[bytes]:
 def _record(of: str, source: str, kind: str, named: dict[str, Any], said: dict[str, str]) -> bytes:
     return encode(Record(
         source=source, message_id=of, type=kind, received_us=1_780_000_000_000_000, channel=source,
-        event=None if kind == "identify" else "Contract Signed", timestamp="2026-05-01T10:00:00Z", properties=dict(said),
-        **named,
+        event=None if kind == "identify" else "Contract Signed", timestamp="2026-05-01T10:00:00Z",
+        properties=dict(said), **named,
     ))  # fmt: skip
 
 

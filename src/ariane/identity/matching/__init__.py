@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ariane.identity.matching.meanings import Linkage
     from ariane.identity.matching.pairs import Pair, Reason
     from ariane.identity.matching.queue import keep, kept
-    from ariane.identity.matching.records import Record, Records, records
+    from ariane.identity.matching.recording import Record, Records, records
 
 __all__ = ["Index", "Linkage", "Pair", "Reason", "Record", "Records", "keep", "kept", "look", "records"]
 
@@ -40,11 +40,11 @@ __getattr__ = face(
         "Linkage": "meanings",
         "Pair": "pairs",
         "Reason": "pairs",
-        "Record": "records",
-        "Records": "records",
+        "Record": "recording",
+        "Records": "recording",
         "keep": "queue",
         "kept": "queue",
         "look": "finding",
-        "records": "records",
+        "records": "recording",
     },
 )

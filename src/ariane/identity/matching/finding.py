@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ariane.identity.commands import LINKED, MANUAL, SEPARATION
 from ariane.identity.linking import Answer, Apart, Linked, Model, link, read, teach
 from ariane.identity.matching.pairs import PRIOR, Pair, Reason
-from ariane.identity.matching.records import Record, Records, join, top
+from ariane.identity.matching.recording import Record, Records, join, top
 from ariane.identity.stored import edges, rulings
 
 

@@ -11,7 +11,7 @@ from ariane.errors import InputError
 from ariane.identity.linking import Known, Model, link, read
 from ariane.identity.matching.finding import reasons
 from ariane.identity.matching.pairs import Reason
-from ariane.identity.matching.records import Records
+from ariane.identity.matching.recording import Records
 from ariane.model import Identifier
 
 

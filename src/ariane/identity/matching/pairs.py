@@ -12,8 +12,8 @@ PRIOR = "prior"
 
 class Reason(msgspec.Struct, frozen=True):
     """What one comparison says for (above 0) or against two records being one person's, in bits: log2(m/u).
-    `closeness`: how far the two agree, 0 (not at all) to 1 (equal); -1 where one says nothing. `column` may be `prior`, or `words`
-    (the words of the names in whatever order)."""
+    `closeness`: how far the two agree, 0 (not at all) to 1 (equal); -1 where one says nothing. `column` may be `prior`,
+    or `words` (the words of the names in whatever order)."""
 
     column: str
     closeness: float
