@@ -85,7 +85,7 @@ def test_a_pair_is_shown_answered_and_taken_back(client: httpx.Client, shop: Pat
     page = client.get(WHERE + "&reveal=correction")
     said = text(page.text)
     assert "<mark>é</mark>" in page.text and "speaks strongly for it +6.6" in said and "would join" in said
-    assert "one of them says nothing" in said and "against" in page.text
+    assert "one of them says nothing" in said and "counted with the names below" in said and "against" in page.text
     merged = answer(client, page, answer="same")
     assert "Pair 1 of 2" in text(merged.text) and "One person: written to the log." in text(merged.text)
     assert 'name="actor" required' in merged.text and 'value="Nina"' in merged.text

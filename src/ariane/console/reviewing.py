@@ -118,7 +118,10 @@ def rows(tongue: Tongue, pair: Pair, a: Record | None, b: Record | None, *, clea
     for name in sorted({*left, *right}, key=lambda one: (order.get(one, len(order)), one)):
         one, other = left.get(name, ""), right.get(name, "")
         parts = compared(one, other) if clear else (_hidden(name, one), _hidden(name, other))
-        found.append(_row(tongue, name, *parts, by_column.pop(name, None)))
+        row = _row(tongue, name, *parts, by_column.pop(name, None))
+        if not row.said and one and other and "words" in by_column:
+            row = msgspec.structs.replace(row, said=tongue._("counted with the names below"))
+        found.append(row)
     return (*found, *(_row(tongue, name, (), (), one) for name, one in sorted(by_column.items())))
 
 
