@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from ariane.errors import InputError
+from ariane.linkage import Linkages
 from ariane.model import Purpose
 from ariane.opened import Extent, Instant, Opened, iso, to_us
 from ariane.planning import Plans
@@ -56,6 +57,10 @@ class Workspace(Opened):
     @property
     def plan(self) -> Plans:
         return Plans(self)
+
+    @property
+    def linkage(self) -> Linkages:
+        return Linkages(self)
 
     @property
     def segments(self) -> Segments:

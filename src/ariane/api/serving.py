@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ariane.api import identities, listed, measured, persons, planned
+from ariane.api import identities, linkages, listed, measured, persons, planned
 from ariane.api.edge import shown
 from ariane.api.endpoint import Endpoint, read_body, read_query
 from ariane.api.openapi import Problem, document
@@ -21,7 +21,8 @@ from ariane.settings import check_host
 from ariane.workspace import Workspace
 
 ENDPOINTS: tuple[Endpoint, ...] = (
-    *listed.ENDPOINTS, *persons.ENDPOINTS, *identities.ENDPOINTS, *measured.ENDPOINTS, *planned.ENDPOINTS
+    *listed.ENDPOINTS, *persons.ENDPOINTS, *identities.ENDPOINTS, *linkages.ENDPOINTS, *measured.ENDPOINTS,
+    *planned.ENDPOINTS,
 )  # fmt: skip
 """Every endpoint, in the order of the documentation."""
 

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("score", "Expected purchases and the chance a person is still active."),
     "plan": ("plan", "What events should look like, what breaks it, what looks personal."),
     "rules": ("rules", "Who is whom: the rules in force, what other rules would change."),
+    "link": ("link", "Find records that are one person's by what they say."),
     "decide": ("decide", "The next best action for a person, within consent."),
     "rebuild": ("rebuild", "Delete everything derived and derive it again."),
     "erase": ("erase", "Erase a person from log, lake and state."),

@@ -36,6 +36,7 @@ from ariane.console.views import (
     person,
     plan,
     planted,
+    review,
     sources,
     wizard,
 )
@@ -159,6 +160,7 @@ def create_app(workspace_path: Path) -> Starlette:
             *person.routes(),
             *deciding.routes(),
             *identity.routes(),
+            *review.routes(),
             *journeys.routes(),
             *live.routes(),
             *sources.routes(),

@@ -78,14 +78,19 @@ def _line(desk: Desk, asked: Asked, one: Decision) -> Line:
     )
 
 
-def waiting(desk: Desk, tongue: Tongue, keys: Collection[int]) -> tuple[str, ...]:
-    """The decisions about these identifiers that are written and not yet true, in words."""
+def written(desk: Desk) -> tuple[Event, ...]:
+    """What was written last to the log of decisions, whether the stream has it or not."""
     log = desk.stores.log
     if PARTITION not in log.partitions():
         return ()
     begin = max(log.start(PARTITION), log.end(PARTITION) - BACK_BYTES)
     read = (tailing.arrival(record.payload).event for record in log.read(PARTITION, begin, BACK_BYTES).records)
-    about = {event.event_id: event for event in read if event is not None and _ends(event) & set(keys)}
+    return tuple(event for event in read if event is not None)
+
+
+def waiting(desk: Desk, tongue: Tongue, keys: Collection[int]) -> tuple[str, ...]:
+    """The decisions about these identifiers that are written and not yet true, in words."""
+    about = {event.event_id: event for event in written(desk) if ends(event) & set(keys)}
     if not about:
         return ()
     with desk.stores.state.read() as conn:
@@ -97,7 +102,8 @@ def waiting(desk: Desk, tongue: Tongue, keys: Collection[int]) -> tuple[str, ...
     )
 
 
-def _ends(event: Event) -> set[int]:
+def ends(event: Event) -> set[int]:
+    """The keys of the two identifiers that a decision names."""
     found = set()
     for name in ("a", "b"):
         kind, colon, value = str(event.properties.get(name, "")).partition(":")

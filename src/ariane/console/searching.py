@@ -14,27 +14,42 @@ from ariane.console import faces, masking
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.words import N_
+from ariane.errors import InputError, NotFound
+from ariane.identity import matching
+from ariane.identity.chosen import whose
 from ariane.model import Purpose
 
-HOWS = {"identifier": N_("By identifier"), "name": N_("By name"), "event": N_("By what they did")}
+HOWS = {
+    "identifier": N_("By identifier"), "name": N_("By name"), "event": N_("By what they did"),
+    "alike": N_("By likeness"),
+}  # fmt: skip
 MOST_KNOWN, MOST_DID = 200, 10_000
 MOST_INTRODUCTIONS = 4_000
 LEAST = 4  # letters of an event's name that find it in part
 FIRST = ("first_name", "firstName", "given_name", "givenName", "prenom", "prénom")
 LAST = ("last_name", "lastName", "family_name", "familyName", "nom")
 WHOLE = ("name", "full_name", "fullName", "display_name", "displayName")
+LEAST_ALIKE = 0.2
+"""From which probability somebody is shown who may be meant."""
+_FORMS = {
+    "email": re.compile(r"\S+@\S+"),
+    "born": re.compile(r"\b(?:19|20)\d{2}-\d{2}-\d{2}\b"),
+    "postcode": re.compile(r"\b\d{5}\b"),
+    "phone": re.compile(r"(?<!\w)\+?\d(?:[ .\-/]?\d){8,13}\b"),
+}
 _VARIANTS = {"a": "àáâãäå", "c": "ç", "e": "èéêë", "i": "ìíîï", "n": "ñ", "o": "òóôõö", "u": "ùúûü", "y": "ýÿ"}
 
 
 class Match(msgspec.Struct, frozen=True):
     """Why a search found a person. `how`: one of HOWS; `kind` of identifier and `value` as it is; of an event, its
-    name and when it last happened to them."""
+    name and when it last happened to them; of likeness, how probable it is."""
 
     person_id: str
     how: str
     kind: str
     value: str
     at_us: int | None = None
+    share: float | None = None
 
 
 def search(desk: Desk, asked: Asked, text: str) -> dict[str, tuple[Match, ...]]:
@@ -48,6 +63,7 @@ def search(desk: Desk, asked: Asked, text: str) -> dict[str, tuple[Match, ...]]:
         "identifier": tuple(Match(one.person_id, "identifier", one.by.kind, one.by.value) for one in known),
         "name": desk.answer(("named", permit.purpose, text), lambda: _named(desk, about, text)),
         "event": desk.answer(("did", permit.purpose, text), lambda: _did(desk, about, text)),
+        "alike": _alike(desk, permit, text),
     }
 
 
@@ -87,6 +103,48 @@ def _named(desk: Desk, about: Population, text: str) -> tuple[Match, ...]:
         if row["person_id"] not in found and all(any(one.startswith(word) for one in theirs) for word in sought):
             found[row["person_id"]] = Match(row["person_id"], "name", "", name, row["occurred_us"])
     return tuple(found.values())[:MOST_KNOWN]
+
+
+def record_of(text: str) -> dict[str, str]:
+    """What a text says of somebody, column by column: words are names, after a comma a town; numbers and addresses are
+    told by their form. Empty unless a name comes with something else: a name alone says too little.
+
+    >>> record_of("Ana Lund, Lyon"), record_of("ana lund 69001 06 12 34 56 78"), record_of("Ana Lund")
+    ({'given': 'Ana', 'family': 'Lund', 'town': 'Lyon'}, {'given': 'ana', 'family': 'lund', 'postcode': '69001', \
+'phone': '06 12 34 56 78'}, {})
+    """
+    found: dict[str, str] = {}
+    for column, pattern in _FORMS.items():
+        match = pattern.search(text)
+        if match is not None:
+            found[column] = match[0].strip()
+            text = text.replace(match[0], " ")
+    name, _, town = text.partition(",")
+    words = name.split()
+    if len(words) < 2 or len(words) > 6 or not (found or town.strip()):
+        return {}
+    return {"given": words[0], "family": " ".join(words[1:])} | ({"town": town.strip()} if town.strip() else {}) | found
+
+
+def _alike(desk: Desk, permit: Permit, text: str) -> tuple[Match, ...]:
+    """Who may be meant, by what their records say; nobody before a look, or without what looking needs."""
+    record = record_of(text)
+    if not record or matching.kept(desk.path) is None:
+        return ()
+    try:
+        # The records are read once: until then the page says that it is measuring.
+        columns = desk.patiently("the records that can be asked", desk.workspace.linkage.index).columns
+        said = {column: value for column, value in record.items() if column in columns}
+        found = desk.workspace.linkage.known(said, lowest=LEAST_ALIKE, actor="console")
+    except (InputError, NotFound):
+        return ()
+    with desk.stores.state.read() as conn:
+        held = whose(conn, permit, [one.by.key for one in found])
+    return tuple(
+        Match(one.person_id, "alike", one.by.kind, one.by.value, share=one.probability)
+        for one in found
+        if one.by.key in held
+    )
 
 
 def _pattern(word: str) -> str:

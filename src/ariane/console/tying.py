@@ -22,6 +22,8 @@ RULES = {
     "login": N_("signed in"),
     "observed": N_("seen in the same event"),
     "weak": N_("used on the same machine"),
+    "linked": N_("their records say much the same"),
+    "suggested": N_("they behave alike"),
     "carried": N_("carried over by a link"),
 }
 STATUSES = {
@@ -38,6 +40,8 @@ LEGEND = {
     "login": N_("signed in"),
     "observed": N_("seen in the same event"),
     "weak": N_("same machine"),
+    "linked": N_("records alike"),
+    "suggested": N_("behave alike"),
     "carried": N_("carried over by a link"),
     "refused": N_("refused"),
     "inert": N_("does not count"),

@@ -19,10 +19,11 @@ from ariane.identity.rules import Rules
 from ariane.identity.ruling import enforce, retracted, rule, unmade
 from ariane.identity.stored import edges, identifiers
 from ariane.identity.telling import Cause, tell
+from ariane.identity.waiting import wait
 from ariane.identity.writing import write_edges, write_identifiers, write_persons, write_statuses
 from ariane.model import Event
 
-_EVIDENCE = ("a_key", "b_key", "rule", "first_us", "last_us", "n_events", "source", "event_id", "edge_key")
+_EVIDENCE = ("a_key", "b_key", "rule", "first_us", "last_us", "n_events", "source", "event_id", "edge_key", "trust")
 _STORED = sa.select(*[edges.c[name] for name in _EVIDENCE])
 
 
@@ -74,7 +75,7 @@ def absorb(
     """
     rules, recall = rules or Rules.default(), recall or Recall()
     batch = gather(events, rules)
-    to_change = bool(batch.sightings or batch.rulings or held)
+    to_change = bool(batch.sightings or batch.rulings or batch.evidence or held)
     version, *marks = recall.open(conn, to_change=to_change or more)
     if not to_change:
         graph = recall.graph(conn, rules) if more else None
@@ -83,6 +84,7 @@ def absorb(
     rows, fresh, earlier = _see(conn, graph, batch, recall)
     _refuse(conn, [*events, *held], [*batch.subjects, *[_subject(event, rules) for event in held]], graph, categories)
     decided = rule(conn, batch.rulings)
+    wait(conn, batch.evidence, fresh, graph)
     new, again = _weigh(conn, batch, graph, recall)
     made = enforce(conn, decided, fresh, graph)
     for ruling in decided:

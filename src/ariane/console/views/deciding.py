@@ -183,7 +183,7 @@ def _page(
     tongue = desk.tongue(asked.lang)
     meant = _meant(desk, asked) if problem is None or asked.get("b") else None
     do = asked.get("do") if asked.get("do") in TITLES else "merge"
-    foreseen = _foreseen(desk, asked, meant).regrouped()
+    foreseen = foreseen_of(desk, asked, meant).regrouped()
     clear = faces.permit_of(desk, asked).purpose == "service"
     context = DecideScreen(
         title=tongue._(TITLES[do]),
@@ -196,7 +196,7 @@ def _page(
         fields=_fields(meant),
         before=_sides(desk, asked, foreseen.before, foreseen.before),
         after=_sides(desk, asked, foreseen.after, foreseen.before),
-        headline=_headline(desk, asked, foreseen, meant) if meant else "",
+        headline=headline_of(desk, asked, foreseen, meant) if meant else "",
         changes=bool(foreseen.after),
         clashes=_clashes(desk, tongue, foreseen) if do in ("merge", "lift", "restore") else (),
         action=Asked(asked.path, {k: v for k, v in asked.params.items() if k in asking.KEPT}, asked.lang).link(),
@@ -220,7 +220,7 @@ def _fields(meant: Meant | None) -> tuple[tuple[str, str], ...]:
     return (("do", meant.do), ("a", tying.ref(meant.a)), ("b", tying.ref(meant.b)), ("rule", meant.rule))
 
 
-def _foreseen(desk: Desk, asked: Asked, meant: Meant | None) -> Foreseen:
+def foreseen_of(desk: Desk, asked: Asked, meant: Meant | None) -> Foreseen:
     if meant is None:
         return Foreseen((), ())
     rules = identity.rules_of(desk.path)
@@ -260,7 +260,7 @@ def _weight(desk: Desk, asked: Asked, parts: tuple[Part, ...]) -> str:
     )
 
 
-def _headline(desk: Desk, asked: Asked, foreseen: Foreseen, meant: Meant) -> str:
+def headline_of(desk: Desk, asked: Asked, foreseen: Foreseen, meant: Meant) -> str:
     """What would happen, in a sentence."""
     tongue = desk.tongue(asked.lang)
     if not foreseen.after:

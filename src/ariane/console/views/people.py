@@ -16,6 +16,7 @@ from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.faces import bases, permit_of
 from ariane.console.reading import Option, Select
+from ariane.console.tongue import Tongue
 from ariane.console.words import N_
 from ariane.identity.chosen import choose
 from ariane.identity.threads import Found, People
@@ -208,6 +209,7 @@ def _hows(desk: Desk, asked: Asked, listed: Listed) -> tuple[How, ...]:
     ways = (
         How(key, tongue._(label), tongue.number(listed.n_by[key]), asked.link(by=key, page=None), key == chosen)
         for key, label in searching.HOWS.items()
+        if key != "alike" or listed.n_by[key]
     )
     return (every, *ways)
 
@@ -260,13 +262,20 @@ def _person(
         kind=match.kind if match is not None else one.by.kind,
         by=searching.said(match, clear=clear) if match is not None else strongest,
         how=match.how if match is not None else "",
-        when=tongue.day(match.at_us) if match is not None and match.how == "event" else "",
+        when=_when(tongue, match),
         n_identifiers=tongue.number(one.n_identifiers),
         n_events=tongue.number(one.n_events),
         channels=tuple((key, names.channel(tongue, key)) for key in channels),
         first=tongue.day(one.first_seen_us),
         last=tongue.day(one.last_seen_us),
     )
+
+
+def _when(tongue: Tongue, match: searching.Match | None) -> str:
+    """When what was searched for last happened to them, or how probably they are meant."""
+    if match is None or match.how not in ("event", "alike"):
+        return ""
+    return tongue.day(match.at_us) if match.how == "event" else tongue.percent(match.share)
 
 
 def channels_of(desk: Desk, ids: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

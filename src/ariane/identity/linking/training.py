@@ -56,10 +56,20 @@ def learn_agreements(records: Records) -> tuple[Agreement, ...]:
         linker = splink.Linker(api.register(_table(records)), _settings(compared), log_level=None)
         linker.training.estimate_u_using_random_sampling(max_pairs=RANDOM_PAIRS, seed=SEED)
         for rule in _sessions(records):
-            linker.training.estimate_parameters_using_expectation_maximisation(rule)
+            _session(linker, rule)
         learned = linker.misc.save_model_to_json()
         connection.close()
     return tuple(_agreement(one, found) for one, found in zip(compared, learned["comparisons"], strict=True))
+
+
+def _session(linker: Any, rule: str) -> None:
+    """Learn m within one block. Where the matches of a small block vanish, Splink refuses an m of 0 and leaves the
+    session's own comparisons behind: then the other sessions teach."""
+    held = linker._settings_obj.core_model_settings.copy()
+    try:
+        linker.training.estimate_parameters_using_expectation_maximisation(rule)
+    except ValueError:
+        linker._settings_obj.core_model_settings = held
 
 
 def _settings(compared: tuple[Comparison, ...]) -> dict[str, Any]:

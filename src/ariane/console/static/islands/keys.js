@@ -1,4 +1,4 @@
-// Keys: `/` searches, `g` and a letter goes to a screen, `?` explains, arrows move between the map's touchpoints.
+// Keys: a control with data-key is its own; `/` searches, `g` and a letter goes to a screen, `?` explains, arrows move between the map's touchpoints.
 let going = 0;
 
 function writing(target) {
@@ -33,5 +33,8 @@ document.addEventListener("keydown", (event) => {
     going = 0;
     const place = document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);
     if (place) { event.preventDefault(); location.href = place.href; }
+  } else {
+    const own = document.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`);
+    if (own) { event.preventDefault(); own.click(); }
   }
 });
