@@ -131,7 +131,8 @@ class PairAsked(msgspec.Struct, frozen=True):
 
 class Explained(msgspec.Struct, frozen=True):
     """Whether two identifiers are one person's, the evidence that leads from one to the other, and that in words.
-    `because` says why they are not: shared_a, shared_b, separated, limit or no_evidence."""
+    `because` says why they are not: shared_a, shared_b, separated, limit, link, shared_between (both persons met
+    `between`, which is shared) or no_evidence."""
 
     a: Identifier
     b: Identifier
@@ -139,6 +140,7 @@ class Explained(msgspec.Struct, frozen=True):
     person_a: str
     person_b: str
     because: str
+    between: Identifier | None
     path: tuple[Tie, ...]
     words: tuple[str, ...]
 
@@ -146,7 +148,15 @@ class Explained(msgspec.Struct, frozen=True):
 def explain(workspace: Workspace, asked: PairAsked) -> Explained:
     found = workspace.people.explain(asked.a, asked.b, asked.purpose, actor=ACTOR)
     return Explained(
-        found.a, found.b, found.same, found.person_a, found.person_b, found.because, found.path, words(found)
+        found.a,
+        found.b,
+        found.same,
+        found.person_a,
+        found.person_b,
+        found.because,
+        found.between,
+        found.path,
+        words(found),
     )
 
 
