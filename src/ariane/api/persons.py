@@ -73,7 +73,8 @@ class PersonChanges(msgspec.Struct, frozen=True):
 
 def person_changes(workspace: Workspace, asked: ChangesAsked) -> PersonChanges:
     found = workspace.people.changes(after=asked.after, limit=asked.limit, purpose=asked.purpose, actor=ACTOR)
-    return PersonChanges(found.rows, found.next, found.more, found.n_held_back)
+    held_back = workspace.people.page(asked.purpose, limit=1, actor=ACTOR).n_held_back
+    return PersonChanges(found.rows, found.next, found.more, held_back)
 
 
 class EventsAsked(msgspec.Struct, frozen=True):

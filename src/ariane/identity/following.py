@@ -38,13 +38,13 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class TellingPage(msgspec.Struct, Tabular, frozen=True, dict=True):
-    """Changes in the order they were told. `next`: where to read on (`after`); of `n_held_back` changes the persons may
+    """Changes in the order they were told. `next`: where to read on (`after`); of `n_unread` changes the persons may
     not be read for this purpose."""
 
     rows: tuple[Told, ...]
     next: int
     more: bool
-    n_held_back: int
+    n_unread: int
 
     def as_rows(self) -> list[dict[str, Any]]:
         """One row a change."""

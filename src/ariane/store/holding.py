@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import ibis
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from ariane.store.place import Place
 
-Rows = ibis.Table | pa.Table
+Rows: TypeAlias = ibis.Table | pa.Table
 Hold = Callable[[Rows], ibis.Table]
 """Computes rows now, keeps them on the engine and gives them as a table; Arrow rows are sent there."""
 
