@@ -82,7 +82,7 @@ def test_the_alias_of_an_alias_leads_to_the_present_one_in_one_step() -> None:
     assert [t.now(one) for one in ids] == [ids[2]] * 3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(HISTORY, st.lists(st.integers(0, 5), max_size=20))
 def test_who_follows_what_is_told_knows_whose_each_identifier_is(history, sizes) -> None:
     """A follower who was given each identifier's first person, and then the changes, agrees with the state."""
@@ -164,7 +164,7 @@ def test_a_rebuild_rewrites_nothing_that_was_told_and_an_erasure_leaves_that_an_
     for one in (rebuilding, erasing):  # the stream and the lake's writer, here and not in processes of their own
         monkeypatch.setattr(one, "catch_up", lambda stores, *_: process(stores))
     stores = workspace(tmp_path / "ws")
-    town_ = list(town_events(15))
+    town_ = list(town_events(10))
     half = len(town_) // 2
     for part in (town_[:half], town_[half:]):
         deliver(stores, part)
