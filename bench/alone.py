@@ -17,9 +17,10 @@ from pathlib import Path
 
 import msgspec
 
+from ariane.arrow import load_arrow
 from ariane.processes import columnar, stream
 from ariane.processes.supervisor import LARGE_PAGES
-from ariane.processes.worker import keep_memory, ready_arrow
+from ariane.processes.worker import keep_memory
 from ariane.store import Stores
 
 
@@ -43,7 +44,7 @@ def measure(workspace: Path) -> Alone:
     """Measured here."""
     gc.disable()
     keep_memory()
-    ready_arrow()
+    load_arrow(pool="system")
     stores = Stores(workspace)
     began = time.process_time()
     stream.run(stores)

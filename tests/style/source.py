@@ -13,7 +13,7 @@ from tests.machine import REPOSITORY
 
 PACKAGE = REPOSITORY / "src" / "ariane"
 
-OPEN = ("model", "errors", "settings", "intervals", "result", "face")
+OPEN = ("model", "errors", "settings", "intervals", "result", "face", "arrow")
 """What every room may import, module by module. None of them imports a room."""
 
 ORDER = (

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from starlette.applications import Starlette
+from ariane.arrow import load_arrow
 
-from ariane.console.app import create_app
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 
 def create() -> Starlette:
+    load_arrow()
+    from ariane.console.app import create_app
+
     return create_app(Path(os.environ.get("ARIANE_WORKSPACE") or "."))

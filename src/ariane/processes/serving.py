@@ -102,7 +102,7 @@ def serve(
 ) -> None:
     """Run the workspace until told to stop. `on_ready` is called once the front door answers."""
     stores = Stores(path)
-    if stores.lake.unfinished() is not None:
+    if stores.unfinished():
         from ariane.processes.rebuilding import finish as finish_rebuild  # loads what serving does without
 
         sys.stderr.write("ariane: a rebuild was cut short; it is finished first\n")

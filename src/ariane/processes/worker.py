@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ariane import settings
+from ariane.arrow import load_arrow
 from ariane.errors import ArianeError, Conflict, Transient
 from ariane.ingest.lag import note
 
@@ -29,7 +30,7 @@ STAND_BY_S = 2.0
 DELIVER_EVERY_S = 1.0
 COLLECT_EVERY_S = 120.0
 LOOK_EVERY_S = 2.0
-"""While the stream stands still, the lake's own tables are opened this often only."""
+"""While the log or the stream stands still, what else may have changed is looked at this often only."""
 SHARE_OF_WAITING = 2.0
 """A commit that took one second is followed by up to two of gathering: many small ones would only be joined again."""
 _PR_SET_PDEATHSIG = 1
@@ -40,6 +41,8 @@ KEPT_BYTES = 256 << 20
 def main() -> None:
     role, path = sys.argv[1], Path(sys.argv[2])
     die_with_parent()
+    if role in FOLLOWERS:
+        load_arrow(pool="system")
     ROLES[role](path)
 
 
@@ -58,31 +61,6 @@ def keep_memory() -> None:
     if sys.platform == "linux" and hasattr(libc, "mallopt"):
         libc.mallopt(_M_MMAP_THRESHOLD, 32 << 20)
         libc.mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
-
-
-class _Absent:
-    """Finds that pandas is not installed."""
-
-    @staticmethod
-    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name=name)
-
-
-def ready_arrow() -> None:
-    """Have Arrow take its memory from what is kept at hand, and do without pandas.
-
-    It asks once whether pandas is there, and is told no: it would load it at its first list, a third of a second and
-    40 MB that no worker needs. Whoever imports pandas later still finds it.
-    """
-    import pyarrow as pa
-
-    pa.set_memory_pool(pa.system_memory_pool())
-    sys.meta_path.insert(0, _Absent)
-    try:
-        pa.array([0])
-    finally:
-        sys.meta_path.remove(_Absent)
 
 
 class _Follower:
@@ -109,7 +87,6 @@ class _Follower:
         # time.
         gc.disable()
         keep_memory()
-        ready_arrow()
         while not self.stopping:
             try:
                 stores = Stores(self.path)
@@ -175,11 +152,16 @@ def stream(path: Path) -> None:
     memory: consumer.Memory | None = None
     noted: dict[str, int] = {}
     began = False
+    looked_at = 0.0
+    level: dict[str, int] | None = None  # where the log ended when there was nothing to take
 
     def step(stores: Stores) -> int:
-        nonlocal memory, began
+        nonlocal memory, began, level, looked_at
         memory = memory or consumer.Memory(stores)
         started = time.monotonic()
+        ends = {partition: stores.log.end(partition) for partition in stores.log.partitions()}
+        if ends == level and started - looked_at < LOOK_EVERY_S / 2:
+            return 0  # to ask the state and the rules each time took 3 % of a core
         taken = sum(consumer.step(stores, partition, memory) for partition in stores.log.partitions())
         if taken or not began:
             began = True
@@ -187,6 +169,7 @@ def stream(path: Path) -> None:
                 _note(stores, "stream", stores.state.offsets(conn, consumer.CONSUMER), noted)
         if taken:
             consumer.gather(stores, memory, SHARE_OF_WAITING * (time.monotonic() - started))
+        level, looked_at = None if taken else ends, started
         return taken
 
     _Follower(path, "stream").follow(step, IDLE_S)
@@ -289,6 +272,7 @@ def console(path: Path) -> None:
         port=int(os.environ["ARIANE_CONSOLE_PORT"]),
         interface=Interfaces.ASGI,
         workers=1,
+        workers_kill_timeout=1,  # one still loading hears no signal, and nothing is lost with it
         log_level=LogLevels.error,
         websockets=False,
     ).serve()
@@ -316,6 +300,7 @@ def bridges(path: Path) -> None:
         stores.close()
 
 
+FOLLOWERS = ("stream", "lake", "deliver")
 ROLES: dict[str, Callable[[Path], None]] = {
     "stream": stream,
     "lake": lake,

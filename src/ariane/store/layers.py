@@ -10,12 +10,15 @@ The key names what is replaced together: all rows of that key. A key none of who
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
 
 from ariane.store.columns import DERIVED
+
+if TYPE_CHECKING:  # who writes needs it only for what is in layers
+    import duckdb
 
 LAYER, VERSION, GONE = "layer", "version", "gone"
 SETTLED, NEWS = "settled", "news"
@@ -93,6 +96,8 @@ def _column(field: pa.Field, there: Collection[str] | None) -> str:
 
 def now(name: str, layers: pads.Dataset) -> duckdb.DuckDBPyRelation:
     """The rows that hold now, as they are kept once settled; nothing is read before they are asked for."""
+    import duckdb
+
     held = f"SELECT *, '{SETTLED}' AS {LAYER}, CAST(0 AS BIGINT) AS {VERSION}, false AS {GONE}"
     one = duckdb.connect(config={"threads": 1})  # what is in flight is in memory once, and nobody waits for it
     rows = latest(name, "layers", layers.schema.names)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import pyarrow.fs as pafs
-
 from ariane.errors import Transient
 from ariane.store.place import Place
 from ariane.store.segment import sync_folder
@@ -38,7 +36,7 @@ def marked(place: Place) -> bytes | None:
     try:
         if place.folder is not None:
             return (place.folder / NOTE).read_bytes()
-        if place.system().get_file_info([NOTE])[0].type != pafs.FileType.File:
+        if not place.system().get_file_info([NOTE])[0].is_file:
             return None
         with place.system().open_input_stream(NOTE) as stream:
             return bytes(stream.read())

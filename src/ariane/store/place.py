@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-import pyarrow.fs as pafs
-
 from ariane.errors import InputError
+
+if TYPE_CHECKING:  # loaded where a place is read through it: who only asks for a note in a folder does without
+    import pyarrow.fs as pafs
 
 LOG = "_delta_log"
 GONE = ".gone"
@@ -50,6 +52,8 @@ class Place:
     def system(self, name: str = "") -> pafs.FileSystem:
         """The files of the table (or of the whole place), by their paths inside it. InputError for an address that
         cannot be understood."""
+        import pyarrow.fs as pafs
+
         if self._system is None:
             try:
                 self._system = (
@@ -68,6 +72,8 @@ class Place:
         """The names of the tables that are there, sorted."""
         if self.folder is not None:
             return sorted(path.name for path in self.folder.glob("*") if (path / LOG).is_dir())
+        import pyarrow.fs as pafs
+
         listed = self.system().get_file_info(pafs.FileSelector("", allow_not_found=True))
         names = [entry.base_name for entry in listed if entry.type == pafs.FileType.Directory]
         return sorted(name for name in names if not name.startswith(".") and self.holds(name))
@@ -76,6 +82,8 @@ class Place:
         """Whether a table of that name is there."""
         if self.folder is not None:
             return (self.folder / name / LOG).is_dir()
+        import pyarrow.fs as pafs
+
         inside = pafs.FileSelector(
             f"{name}/{LOG}", allow_not_found=True
         )  # a store may keep the name of an empty folder
@@ -105,7 +113,10 @@ class Place:
                 self.sweep()
                 return
             shutil.rmtree(going, ignore_errors=True)
-        elif self.system().get_file_info(pafs.FileSelector(name, recursive=True, allow_not_found=True)):
+            return
+        import pyarrow.fs as pafs
+
+        if self.system().get_file_info(pafs.FileSelector(name, recursive=True, allow_not_found=True)):
             self.system().delete_dir_contents(name, accept_root_dir=not name)
 
     def sweep(self) -> None:
@@ -118,6 +129,8 @@ class Place:
         if self.folder is not None and other.folder is not None:
             (other.folder / name).rename(self.folder / name)
             return
+        import pyarrow.fs as pafs
+
         files, theirs = self.system(), other.system()
         listed = theirs.get_file_info(pafs.FileSelector(name, recursive=True))
         paths = [entry.path for entry in listed if entry.type == pafs.FileType.File]

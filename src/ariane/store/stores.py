@@ -6,14 +6,20 @@ import fcntl
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ariane import settings as settings_module
 from ariane.errors import Conflict, Transient
 from ariane.settings import Settings
-from ariane.store.lake import Lake
+from ariane.store.marking import marked
+from ariane.store.place import Place
 from ariane.store.ports import Log, open_log
 from ariane.store.state import State
+
+if TYPE_CHECKING:
+    from ariane.store.lake import Lake
 
 
 class Stores:
@@ -32,9 +38,19 @@ class Stores:
         self.log: Log = open_log(self.path, self.settings)
         self.state = State(self.settings.state_url or self.path / "state.db")
         where = self.settings.lake_url
-        self.lake = Lake(where if "://" in where else self.path / (where or "lake"))
+        self._place = Place(where if "://" in where else self.path / (where or "lake"))
         if create:  # asks whether the state can be read; whoever is to mend it must not be stopped by that
             self.state.create()
+
+    @cached_property
+    def lake(self) -> Lake:
+        from ariane.store.lake import Lake  # loads what only those need who read or write it
+
+        return Lake(self._place.folder or self._place.root)
+
+    def unfinished(self) -> bool:
+        """Whether a rebuild was cut short; what is derived is not to be read or written on till it is finished."""
+        return marked(self._place) is not None
 
     @contextmanager
     def only(self, role: str, *, mending: bool = False) -> Iterator[Callable[[], None]]:
@@ -71,7 +87,7 @@ class Stores:
         with self.state.read() as conn:
             taken = self.state.offsets(conn, "stream")
         lacking = [one for one in self.log.partitions() if taken.get(one, 0) < self.log.start(one)]
-        if self.lake.unfinished() is not None:
+        if self.unfinished():
             what = "A rebuild of this workspace was cut short."
         elif lacking:
             what = f"The state lacks what was retired from the log of {', '.join(lacking)}."
