@@ -78,23 +78,26 @@ def _edges(population: Population, journey: Journey) -> ibis.Table:
     )  # fmt: skip
 
 
-def _told(population: Population) -> tuple[ibis.Table, ibis.Table]:
-    """The changes of persons that were told, without those whose persons, as they are now, the purpose may not read;
-    and where former ids lead."""
-    engine = population.engine
-    present = engine.table("persons").select("person_id")
-    led = engine.table("aliases").filter(ibis._["alias"] != ibis._.person_id)
-    led = led.anti_join(present.select(alias="person_id"), "alias")  # somebody goes by it again
-    changes, former = engine.table("person_changes"), led.select(former="alias", now="person_id")
-    for name in ("old_person_id", "new_person_id"):
-        found = changes.left_join(former, changes[name] == former.former)
-        found = found.mutate(person_id=found.now.fill_null(found[name])).anti_join(population.refused, "person_id")
-        changes = found.drop("former", "now", "person_id")
-    return changes, led
+def _led(population: Population) -> ibis.Table:
+    """Where ids lead that nobody goes by any more."""
+    present = population.engine.table("persons").select(alias="person_id")
+    led = population.engine.table("aliases")
+    return led.filter(led["alias"] != led.person_id).anti_join(present, "alias")
+
+
+def _read(population: Population, rows: ibis.Table, *names: str) -> ibis.Table:
+    """The rows without those of persons whom the purpose may not read, former ids being theirs they lead to."""
+    former = _led(population).select(former="alias", now="person_id")
+    for name in names:
+        refused = population.refused.select(now_refused="person_id")
+        found = rows.left_join(former, rows[name] == former.former)
+        found = found.mutate(led_to=found.now.fill_null(found[name])).drop("former", "now")
+        rows = found.anti_join(refused, found.led_to == refused.now_refused).drop("led_to")
+    return rows
 
 
 def _person_changes(population: Population, journey: Journey) -> ibis.Table:
-    changes, _ = _told(population)
+    changes = _read(population, population.engine.table("person_changes"), "old_person_id", "new_person_id")
     return changes.select(
         "n", "cause", person_id=changes.old_person_id, into_person_id=changes.new_person_id.nullif(""),
         told_at=at(changes.at_us), rule=changes.rule.nullif(""), event_id=changes.event_id.nullif(""),
@@ -102,8 +105,7 @@ def _person_changes(population: Population, journey: Journey) -> ibis.Table:
 
 
 def _aliases(population: Population, journey: Journey) -> ibis.Table:
-    _, led = _told(population)
-    read = led.anti_join(population.refused, "person_id")
+    read = _led(population).anti_join(population.refused, "person_id")
     return read.select("alias", person_id=read.person_id.nullif(""))
 
 
@@ -127,6 +129,7 @@ def _membership(population: Population, journey: Journey) -> ibis.Table:
         since_us=every.until_us.lag().over(before), began_by=every.cause.lag().over(before),
         by_rule=every.rule.lag().over(before), by_event=every.event_id.lag().over(before),
     )  # fmt: skip
+    begun = _read(population, begun, "person_id")
     first = ibis.least(begun.first_us, begun.until_us.fill_null(begun.first_us))
     return begun.select(
         "kind", "value", "person_id", valid_from=at(begun.since_us.fill_null(first)), valid_to=at(begun.until_us),

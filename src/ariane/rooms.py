@@ -52,7 +52,8 @@ class Persons:
     def find(self, text: str, purpose: Purpose = "service", *, limit: int = 20, actor: str = ACTOR) -> Listed[Found]:
         """Persons whose identifiers or id hold `text`."""
         permit = self._ws.permit(purpose, actor)
-        return self._ws.looked_up(lambda conn: Listed(identity.find(conn, permit, text, limit=limit)))
+        rules = identity.rules_of(self._ws.path)
+        return self._ws.looked_up(lambda conn: Listed(identity.find(conn, permit, text, limit=limit, rules=rules)))
 
     def page(
         self,
@@ -70,7 +71,8 @@ class Persons:
     def person(self, person: str, purpose: Purpose = "service", *, actor: str = ACTOR) -> Thread:
         """One person, by id or by KIND:VALUE. NotFound, or ConsentError when the purpose may not read them."""
         permit = self._ws.permit(purpose, actor)
-        return self._ws.looked_up(lambda conn: identity.person(conn, permit, person))
+        rules = identity.rules_of(self._ws.path)
+        return self._ws.looked_up(lambda conn: identity.person(conn, permit, person, rules))
 
     def changes(
         self, *, after: int = 0, limit: int = 100, of: str = "", purpose: Purpose = "service", actor: str = ACTOR

@@ -134,6 +134,7 @@ def test_a_merge_is_foretold_done_and_taken_back(site: Site) -> None:
     assert "Persons Merged (Nina Roux" in site.get(where).text  # written, and not yet true
     level(site)
     merged = site.get(where).text
+    assert "Was two persons until" in merged and "do=retract" in merged.split("Was two persons until")[1][:700]
     assert "Persons Merged (" not in merged and found(site, "helene")[0] == found(site, "cookie-two")[0] | {
         name: found(site, "helene")[0][name] for name in ("found", "found_by")
     }

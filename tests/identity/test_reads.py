@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from ariane import consent, identity
 from ariane.errors import ConsentError, InputError, NotFound
+from ariane.identity.rules import _default_table, read_rules
 from ariane.identity.steering import merge_event, resolve_all, retract_event, split_event, what_would_leave
 from ariane.identity.stored import edges
 from ariane.identity.threads import words
@@ -120,6 +121,20 @@ def test_an_explanation_walks_the_evidence_in_words(ana):
             identity.explain(conn, SERVICE, ident("device:d1"), ident("device:none"))
 
 
+def test_numbers_are_looked_up_as_the_workspace_writes_them() -> None:
+    german = read_rules("country = 'DE'", "t", base=_default_table())
+    t = Town(german)
+    t.absorb(event(1, user_id="ana", phone="030 123456"))
+    ana = t.person_of("user_id:ana")
+    with t.read() as conn:
+        for asked, rules in (("phone:030 123456", german), ("phone:+49 30 123456", None)):
+            assert identity.person(conn, SERVICE, asked, rules).person_id == ana
+        assert [one.by.value for one in identity.find(conn, SERVICE, "030 12 34 56", rules=german)] == ["+4930123456"]
+        assert not identity.find(conn, SERVICE, "030 12 34 56")
+        with pytest.raises(NotFound):
+            identity.person(conn, SERVICE, "phone:030 123456")
+
+
 @pytest.mark.parametrize("lang", ["en", "fr"])
 def test_why_two_are_not_one(lang):
     t = town(
@@ -127,17 +142,20 @@ def test_why_two_are_not_one(lang):
         event(3, user_id="ana", cookie="a"), event(4, user_id="ben", cookie="b"),
         event(5, type="alias", cookie="b", properties={"previousId": "a"}), event(7, user_id="ana", email="a@x.org"),
         command(8, split_event(ident("user_id:ana"), ident("email:a@x.org"), **NINA)), event(9, cookie="lone"),
+        event(10, user_id="dan", device="kiosk"), event(11, user_id="eve", device="kiosk", email="eve@x.org"),
     )  # fmt: skip
     pairs = {
         ("cookie:s", "user_id:ana"): "shared_a", ("user_id:ben", "cookie:s"): "shared_b",
         ("user_id:ana", "email:a@x.org"): "separated", ("user_id:ana", "user_id:ben"): "limit",
-        ("user_id:ana", "cookie:lone"): "no_evidence",
+        ("user_id:ana", "cookie:lone"): "no_evidence", ("email:eve@x.org", "user_id:dan"): "shared_between",
     }  # fmt: skip
     with t.read() as conn:
         for (a, b), because in pairs.items():
             why = identity.explain(conn, SERVICE, ident(a), ident(b))
             assert (why.because, why.same, why.path) == (because, False, ())
             assert len(words(why, lang)) == 1
+            assert (why.between == ident("device:kiosk")) == (because == "shared_between")
+        assert "kiosk" in words(identity.explain(conn, SERVICE, ident("user_id:eve"), ident("user_id:dan")), lang)[0]
 
 
 def test_a_preview_says_what_would_leave_and_is_right(ana):

@@ -73,7 +73,8 @@ class PersonChanges(msgspec.Struct, frozen=True):
 
 def person_changes(workspace: Workspace, asked: ChangesAsked) -> PersonChanges:
     found = workspace.people.changes(after=asked.after, limit=asked.limit, purpose=asked.purpose, actor=ACTOR)
-    return PersonChanges(found.rows, found.next, found.more, found.n_held_back)
+    held_back = workspace.people.page(asked.purpose, limit=1, actor=ACTOR).n_held_back
+    return PersonChanges(found.rows, found.next, found.more, held_back)
 
 
 class EventsAsked(msgspec.Struct, frozen=True):
@@ -131,7 +132,8 @@ class PairAsked(msgspec.Struct, frozen=True):
 
 class Explained(msgspec.Struct, frozen=True):
     """Whether two identifiers are one person's, the evidence that leads from one to the other, and that in words.
-    `because` says why they are not: shared_a, shared_b, separated, limit or no_evidence."""
+    `because` says why they are not: shared_a, shared_b, separated, limit, link, shared_between (both persons met
+    `between`, which is shared) or no_evidence."""
 
     a: Identifier
     b: Identifier
@@ -139,6 +141,7 @@ class Explained(msgspec.Struct, frozen=True):
     person_a: str
     person_b: str
     because: str
+    between: Identifier | None
     path: tuple[Tie, ...]
     words: tuple[str, ...]
 
@@ -146,7 +149,15 @@ class Explained(msgspec.Struct, frozen=True):
 def explain(workspace: Workspace, asked: PairAsked) -> Explained:
     found = workspace.people.explain(asked.a, asked.b, asked.purpose, actor=ACTOR)
     return Explained(
-        found.a, found.b, found.same, found.person_a, found.person_b, found.because, found.path, words(found)
+        found.a,
+        found.b,
+        found.same,
+        found.person_a,
+        found.person_b,
+        found.because,
+        found.between,
+        found.path,
+        words(found),
     )
 
 

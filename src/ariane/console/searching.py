@@ -57,7 +57,7 @@ def search(desk: Desk, asked: Asked, text: str) -> dict[str, tuple[Match, ...]]:
     an event of that name happened, the latest first."""
     permit = faces.permit_of(desk, asked)
     with desk.stores.state.read() as conn:
-        known = identity.find(conn, permit, text, limit=MOST_KNOWN)
+        known = identity.find(conn, permit, text, limit=MOST_KNOWN, rules=identity.rules_of(desk.stores.path))
     about = _population(desk, permit)
     return {
         "identifier": tuple(Match(one.person_id, "identifier", one.by.kind, one.by.value) for one in known),

@@ -284,9 +284,12 @@ def in_words(explained: Explanation, lang: str, *, clear: bool) -> tuple[str, ..
     if clear:
         return words(explained, lang)
     ends = dict.fromkeys((explained.a, explained.b, *(end for tie in explained.path for end in (tie.a, tie.b))))
+    if explained.between is not None:
+        ends[explained.between] = None
     stand_in = {one: Identifier(one.kind, f"\x02{place}\x03") for place, one in enumerate(ends)}
     replaced = msgspec.structs.replace(
         explained, a=stand_in[explained.a], b=stand_in[explained.b],
+        between=stand_in[explained.between] if explained.between is not None else None,
         path=tuple(msgspec.structs.replace(tie, a=stand_in[tie.a], b=stand_in[tie.b]) for tie in explained.path),
     )  # fmt: skip
     found = []

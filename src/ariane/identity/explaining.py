@@ -30,7 +30,7 @@ class Explanation(msgspec.Struct, Tabular, frozen=True, dict=True):
 
     `because` is one of: "" (they are), shared_a, shared_b, separated, limit (evidence was refused because one person
     would have too many of a kind), link (a link never joins two known people), withheld (somebody refused what it is
-    used for), no_evidence.
+    used for), shared_between (both persons met `between`, which is shared), no_evidence.
     """
 
     a: Identifier
@@ -39,6 +39,7 @@ class Explanation(msgspec.Struct, Tabular, frozen=True, dict=True):
     person_b: str
     path: tuple[Tie, ...]
     because: str = ""
+    between: Identifier | None = None
 
     @property
     def same(self) -> bool:
@@ -74,7 +75,11 @@ def explain(conn: sa.Connection, permit: Permit, a: Identifier, b: Identifier) -
     for person_id in {one.person_id, other.person_id}:
         consent.require(conn, permit, person_id)
     if one.person_id != other.person_id:
-        return Explanation(a, b, one.person_id, other.person_id, (), _because(conn, one, other))
+        because = _because(conn, one, other)
+        between = _between(conn, permit, one, other) if because == "no_evidence" else None
+        if between is not None:
+            because = "shared_between"
+        return Explanation(a, b, one.person_id, other.person_id, (), because, between)
     rows: dict[int, Row] = {}
     load_rows(conn, identifiers.c.person_id, [one.person_id], rows)
     live = [tie for tie in ties(conn, rows) if tie.status == "live"]
@@ -139,6 +144,21 @@ def _because(conn: sa.Connection, one: Row, other: Row) -> str:
     if not refused and one.component != other.component:
         return "no_evidence"
     return "link" if refused == {CARRIED} else "limit"
+
+
+def _between(conn: sa.Connection, permit: Permit, one: Row, other: Row) -> Identifier | None:
+    """A shared identifier that both persons were seen with: the one with most events of those that may be read."""
+    met: list[set[int]] = []
+    for person_id in (one.person_id, other.person_id):
+        rows: dict[int, Row] = {}
+        load_rows(conn, identifiers.c.person_id, [person_id], rows)
+        inert = [tie for tie in ties(conn, rows) if tie.status == "inert"]
+        met.append({end.key for tie in inert for end in (tie.a, tie.b)} - rows.keys())
+    i = identifiers.c
+    may = sa.select(i.kind, i.value, i.n_events, i.key).where(i.status == "shared", consent.gate(permit, i.person_id))
+    found = fetch(conn, may, i.key, met[0] & met[1])
+    best = max(found, key=lambda row: (row[2], row[3]), default=None)
+    return Identifier(best[0], best[1]) if best is not None else None
 
 
 def what_would_leave(
@@ -225,6 +245,7 @@ _BECAUSE = {
         "was refused.",
         "link": "Only a link that was followed ties them, and a link never joins two known people.",
         "withheld": "What ties them may not be used: somebody refused what it is used for.",
+        "shared_between": "Both were seen with {between}, which several persons share, so it ties nobody.",
         "no_evidence": "Nothing ties {a} to {b}.",
     },
     "fr": {
@@ -235,6 +256,8 @@ _BECAUSE = {
         "le plus faible a été refusé.",
         "link": "Seul un lien qui a été suivi les relie, et un lien ne réunit jamais deux personnes connues.",
         "withheld": "Ce qui les relie ne peut pas servir : l’usage qui en est fait a été refusé.",
+        "shared_between": "Tous deux ont été vus avec {between}, que plusieurs personnes partagent : il ne relie "
+        "personne.",
         "no_evidence": "Rien ne relie {a} à {b}.",
     },
 }  # fmt: skip
@@ -246,7 +269,8 @@ def words(explanation: Explanation, lang: str = "en") -> tuple[str, ...]:
         raise InputError(f"No words in {lang!r}.", allowed=", ".join(_RULES))
     a, b = named(explanation.a, lang), named(explanation.b, lang)
     if explanation.because:
-        return (_BECAUSE[lang][explanation.because].format(a=a, b=b),)
+        between = named(explanation.between, lang) if explanation.between is not None else ""
+        return (_BECAUSE[lang][explanation.because].format(a=a, b=b, between=between),)
     if not explanation.path:
         return (f"{a}: a single identifier." if lang == "en" else f"{a} : un seul identifiant.",)
     sentences, here = [], explanation.a

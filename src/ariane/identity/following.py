@@ -38,13 +38,13 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class TellingPage(msgspec.Struct, Tabular, frozen=True, dict=True):
-    """Changes in the order they were told. `next`: where to read on (`after`); of `n_held_back` changes the persons may
+    """Changes in the order they were told. `next`: where to read on (`after`); of `n_unread` changes the persons may
     not be read for this purpose."""
 
     rows: tuple[Told, ...]
     next: int
     more: bool
-    n_held_back: int
+    n_unread: int
 
     def as_rows(self) -> list[dict[str, Any]]:
         """One row a change."""
@@ -112,8 +112,8 @@ def _moved(conn: sa.Connection, numbers: Sequence[int]) -> dict[int, list[Identi
 
 
 def membership(conn: sa.Connection, permit: Permit, person_id: str) -> tuple[Membership, ...]:
-    """Whose the identifiers of this person were, each from its first person to this one. ConsentError when the permit
-    may not read them."""
+    """Whose the identifiers of this person were, each from its first person to this one, as far as those may be read
+    too. ConsentError when the permit may not read this person."""
     consent.require(conn, permit, person_id)
     held = fetch(conn, sa.select(_i.key, _i.kind, _i.value, _i.first_us), _i.person_id, [person_id])
     joined = sa.select(_m.key, _m.n, _c.old_person_id, _c.at_us, _c.cause).join(told_changes, _c.n == _m.n)
@@ -127,4 +127,6 @@ def membership(conn: sa.Connection, permit: Permit, person_id: str) -> tuple[Mem
             found.append(Membership(Identifier(kind, value), old, min(since, at_us), at_us, cause, number))
             since, cause, number = at_us, why, n
         found.append(Membership(Identifier(kind, value), person_id, since, None, cause, number))
-    return tuple(found)
+    present = _present(conn, {one.person_id for one in found})
+    may = _readable(conn, permit, set(present.values()))
+    return tuple(one for one in found if present[one.person_id] in may)

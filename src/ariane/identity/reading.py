@@ -98,10 +98,13 @@ class Thread(msgspec.Struct, Tabular, frozen=True, dict=True):
         return [{"person_id": self.person_id, **flat(held)} for held in self.identifiers]
 
 
-def find(conn: sa.Connection, permit: Permit, text: str, *, limit: int = 20) -> tuple[Found, ...]:
+def find(
+    conn: sa.Connection, permit: Permit, text: str, *, limit: int = 20, rules: Rules | None = None
+) -> tuple[Found, ...]:
     """Persons with an identifier that is, begins with, or contains `text`, in that order; or whose id it is.
 
-    `kind:value` searches one kind. Persons this permit may not read are left out.
+    `kind:value` searches one kind. Numbers written without a country are those of the `rules`. Persons this permit may
+    not read are left out.
     """
     text = text.strip()
     if not text:
@@ -116,7 +119,7 @@ def find(conn: sa.Connection, permit: Permit, text: str, *, limit: int = 20) -> 
     value = rest if of_kind is not sa.true() else text
     spellings = {
         value,
-        *filter(None, (normalise(k, value) for k in ("email", "phone", "loyalty_card", "social_handle"))),
+        *filter(None, (_spelled(k, value, rules) for k in ("email", "phone", "loyalty_card", "social_handle"))),
     }
     typed = named_by_people(i.kind)
     for where in (
@@ -136,6 +139,13 @@ def find(conn: sa.Connection, permit: Permit, text: str, *, limit: int = 20) -> 
         for held_by, found_kind, found_value in conn.execute(statement):
             found.setdefault(held_by, Identifier(found_kind, found_value))
     return _found(conn, permit, dict(list(found.items())[:limit]))
+
+
+def _spelled(kind: str, value: str, rules: Rules | None) -> str | None:
+    """The value as events of this workspace would have it."""
+    rules = rules or Rules.default()
+    rule = rules.kinds.get(kind)
+    return normalise(kind, value, rules.country, rule.drop_tags if rule is not None else ())
 
 
 def _between(column: sa.ColumnElement[str], prefix: str) -> sa.ColumnElement[bool]:
@@ -225,12 +235,13 @@ def _by_origin(conn: sa.Connection, person_id: str) -> str | None:
     return conn.execute(sa.select(i.person_id).where(i.key.between(*span)).limit(1)).scalar()
 
 
-def person(conn: sa.Connection, permit: Permit, asked: str) -> Thread:
-    """One person by id (present or former) or by an identifier written `kind:value`.
+def person(conn: sa.Connection, permit: Permit, asked: str, rules: Rules | None = None) -> Thread:
+    """One person by id (present or former) or by an identifier written `kind:value`; numbers written without a country
+    are those of the `rules`.
 
     NotFound when nobody goes by that; ConsentError when this permit may not read them.
     """
-    person_id = current_id(conn, asked) if asked.startswith("P-") else _holder(conn, asked)
+    person_id = current_id(conn, asked) if asked.startswith("P-") else _holder(conn, asked, rules)
     if person_id is None:
         raise NotFound(
             f"Nobody goes by {asked!r}.", allowed="a person id or kind:value", next_step="Search with identity.find."
@@ -259,11 +270,11 @@ def person(conn: sa.Connection, permit: Permit, asked: str) -> Thread:
     return Thread(person_id, asked, *seen, channels, held, ties(conn, keys), aliases, keys)
 
 
-def _holder(conn: sa.Connection, asked: str) -> str | None:
+def _holder(conn: sa.Connection, asked: str, rules: Rules | None) -> str | None:
     kind, _, value = asked.partition(":")
     return conn.execute(
         sa.select(identifiers.c.person_id).where(
-            identifiers.c.key == Identifier(kind, normalise(kind, value) or value).key
+            identifiers.c.key == Identifier(kind, _spelled(kind, value, rules) or value).key
         )
     ).scalar()
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 import pyarrow as pa
 import sqlalchemy as sa
 
-from ariane.identity.bulk import fetch, upsert
+from ariane.identity.bulk import fetch, upsert, write
 from ariane.identity.recalling import Recall
 from ariane.identity.rows import Row, changes_of, load_rows
 from ariane.identity.rules import Rules
@@ -26,6 +26,12 @@ from ariane.identity.stored import (
 from ariane.identity.telling import ERASED, append
 
 _b, _i, _c = told_before.c, identifiers.c, told_changes.c
+_OF = sa.bindparam("of", type_=sa.BigInteger)
+_UNMOVED = sa.delete(told_moves).where(told_moves.c.key == _OF)
+_NO_MOVES = sa.delete(told_moves).where(told_moves.c.n == _OF)
+_NO_CHANGE = sa.delete(told_changes).where(_c.n == _OF)
+_NONE = {"a_key": sa.null(), "b_key": sa.null(), "rule": sa.literal_column("''"), "event_id": sa.literal_column("''")}
+_UNCAUSED = sa.update(told_changes).where(_c.n == _OF).values(_NONE)
 
 
 def keep_told(conn: sa.Connection, offsets: Mapping[str, int]) -> None:
@@ -106,10 +112,9 @@ def _alive(conn: sa.Connection, ids: Iterable[str]) -> set[str]:
 
 def _forget(conn: sa.Connection, keys: Collection[int]) -> None:
     """Leave identifiers that are no more out of the history, and the evidence and decisions that named them."""
-    for key in keys:
-        conn.execute(sa.delete(told_moves).where(told_moves.c.key == key))
-        of_it = (_c.a_key == key) | (_c.b_key == key)
-        conn.execute(sa.update(told_changes).where(of_it).values(a_key=None, b_key=None, rule="", event_id=""))
+    write(conn, _UNMOVED, ("of",), [(key,) for key in keys])
+    numbers = {row[0] for column in (_c.a_key, _c.b_key) for row in fetch(conn, sa.select(_c.n), column, keys)}
+    write(conn, _UNCAUSED, ("of",), [(n,) for n in sorted(numbers)])
 
 
 def _erased(conn: sa.Connection, gone: Collection[str]) -> list[str]:
@@ -117,8 +122,7 @@ def _erased(conn: sa.Connection, gone: Collection[str]) -> list[str]:
     a = told_aliases.c
     ids = sorted(set(gone) | {row[0] for row in fetch(conn, sa.select(a.alias), a.person_id, gone)})
     for column in (_c.old_person_id, _c.new_person_id):
-        listed = [row[0] for row in fetch(conn, sa.select(_c.n), column, ids)]
-        for n in listed:
-            conn.execute(sa.delete(told_moves).where(told_moves.c.n == n))
-            conn.execute(sa.delete(told_changes).where(_c.n == n))
+        numbers = [(row[0],) for row in fetch(conn, sa.select(_c.n), column, ids)]
+        write(conn, _NO_MOVES, ("of",), numbers)
+        write(conn, _NO_CHANGE, ("of",), numbers)
     return ids

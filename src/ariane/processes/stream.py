@@ -160,8 +160,11 @@ def mended(conn: sa.Connection, stores: Stores, memory: Memory) -> None:
         return
     until = untold(conn)
     memory.mending = bool(until)
+    if not until:
+        return
     come, there = stores.state.offsets(conn, CONSUMER), set(stores.log.partitions())
-    if until and all(come.get(one, 0) >= offset for one, offset in until.items() if one in there):
+    ends = {one: min(offset, stores.log.end(one)) for one, offset in until.items() if one in there}
+    if all(come.get(one, 0) >= end for one, end in ends.items()):  # a log may have lost its tail since
         retell(conn, memory.persons, rules_of(stores.path))
         memory.mending = False
 

@@ -63,11 +63,11 @@ def same(engine: Engine, apart: list[tuple[int, int]], rules: Rules) -> int:
     return found.n_replayed
 
 
-@pytest.mark.parametrize("rules", [TIGHT, TIMED, Rules.default()], ids=["tight", "timed", "default"])
+@pytest.mark.parametrize("rules", [TIGHT, TIMED], ids=["tight", "timed"])
 def test_on_duckdb_it_is_solving(tmp_path: Path, rules: Rules) -> None:
-    known, edges, apart = town(chance.Random(5), 120)
+    known, edges, apart = town(chance.Random(5), 50)
     engine = DuckEngine(lake_of(tmp_path / "lake", known, edges))
-    assert same(engine, apart, rules) > 20, "there was something to replay"
+    assert same(engine, apart, rules) > 10, "there was something to replay"
     left = engine.backend.con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE 'held_%'").fetchall()
     assert left == [(0,)]
     engine.close()
@@ -75,7 +75,7 @@ def test_on_duckdb_it_is_solving(tmp_path: Path, rules: Rules) -> None:
 
 @pytest.mark.needs("spark")
 def test_through_spark_connect_it_is_the_same(spark: str, tmp_path: Path) -> None:
-    known, edges, apart = town(chance.Random(6), 12)
+    known, edges, apart = town(chance.Random(6), 8)
     engine: Any = SparkEngine(lake_of(tmp_path / "lake", known, edges), spark)
     assert same(engine, apart, TIMED) > 1
     assert not list((tmp_path / "lake" / ".held").glob("*/*"))

@@ -159,7 +159,7 @@ def _act(request: Request, desk: Desk, fields: dict[str, str]) -> Response:
 
 def _thread(desk: Desk, asked: Asked, person_id: str) -> Thread:
     with desk.stores.state.read() as conn:
-        return identity.person(conn, faces.permit_of(desk, asked), person_id)
+        return identity.person(conn, faces.permit_of(desk, asked), person_id, identity.rules_of(desk.stores.path))
 
 
 def _meant(desk: Desk, asked: Asked) -> Meant | None:

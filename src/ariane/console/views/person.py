@@ -9,7 +9,20 @@ from starlette.routing import Route
 
 from ariane import consent, identity
 from ariane.console import asked as asking
-from ariane.console import decided, faces, happening, lived, masking, names, past, render, sheets, timeline, tying
+from ariane.console import (
+    became,
+    decided,
+    faces,
+    happening,
+    lived,
+    masking,
+    names,
+    past,
+    render,
+    sheets,
+    timeline,
+    tying,
+)
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.views.people import Pages, pages_of
@@ -55,6 +68,7 @@ class PersonScreen(msgspec.Struct, frozen=True, kw_only=True):
     asked_by: str
     facts: tuple[Fact, ...]
     aliases: tuple[str, ...]
+    became: tuple[became.Line, ...]
     filters: timeline.Filters
     days: tuple[timeline.Day, ...]
     pages: Pages
@@ -87,7 +101,7 @@ def show(request: Request) -> Response:
 
 def _thread(desk: Desk, asked: Asked, person_id: str) -> Thread:
     with desk.stores.state.read() as conn:
-        return identity.person(conn, faces.permit_of(desk, asked), person_id)
+        return identity.person(conn, faces.permit_of(desk, asked), person_id, identity.rules_of(desk.stores.path))
 
 
 def _screen(desk: Desk, asked: Asked, thread: Thread) -> PersonScreen:
@@ -102,6 +116,7 @@ def _screen(desk: Desk, asked: Asked, thread: Thread) -> PersonScreen:
         asked_by=thread.asked if thread.asked != thread.person_id else "",
         facts=_facts(desk, asked, thread),
         aliases=thread.aliases,
+        became=became.lines(desk, asked, thread),
         filters=timeline.filters(desk, asked, thread, timeline.event_names(desk, asked, thread.person_id)),
         days=timeline.days(desk, asked, rows),
         pages=pages_of(asked, n_pages),
