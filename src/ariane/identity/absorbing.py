@@ -75,6 +75,7 @@ def absorb(
     """
     rules, recall = rules or Rules.default(), recall or Recall()
     batch = gather(events, rules)
+    batch.until_us = max([batch.until_us, *[event.received_us for event in held]])
     to_change = bool(batch.sightings or batch.rulings or batch.evidence or held)
     version, *marks = recall.open(conn, to_change=to_change or more)
     if not to_change:
