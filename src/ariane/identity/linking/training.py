@@ -153,12 +153,12 @@ def _sessions(records: Records) -> Iterator[str]:
 
 
 def _tells(codes: Codes, fewest: int = _FEWEST) -> bool:
-    """Whether equal values pair few enough records, and some: among too many strangers EM would tell apart what is
-    alike by chance (a town and its postcode), not persons."""
+    """Whether equal values pair few enough records, and some, and most are not too wide-spread (what is left of five
+    towns are their misspellings): among strangers EM would learn what is alike by chance, not who is one person."""
     counts = np.bincount(codes[codes >= 0], minlength=1)
-    counts = counts[counts <= WIDEST]
-    pairs = int((counts * (counts - 1) // 2).sum())
-    return fewest <= pairs <= 20 * len(codes)
+    held = counts[counts <= WIDEST]
+    pairs = int((held * (held - 1) // 2).sum())
+    return fewest <= pairs <= 20 * len(codes) and bool(2 * held.sum() >= counts.sum())
 
 
 @contextmanager
