@@ -19,20 +19,22 @@ FAMILY = (
     "Laurent", "Lefebvre", "Michel", "Garcia", "David", "Bertrand", "Roux", "Vincent", "Fournier", "Morel", "Girard",
     "Andre", "Mercier", "Dupont", "Lambert", "Bonnet", "Francois", "Martinez", "Legrand", "Garnier",
 )  # fmt: skip
-TOWNS = (("Lyon", "69001"), ("Nantes", "44000"), ("Lille", "59000"), ("Toulouse", "31000"), ("Dijon", "21000"))
+ENDINGS = ("", "eau", "et", "in", "ard", "el", "ot", "on", "ier", "oux", "ac", "ville", "mont", "court", "y")
 KINDS = "[kinds.partner_id]\npriority = 30\n"
 """What identity.toml says of the partner's own numbers."""
 
 
 def people(n: int, seed: int = 7) -> list[dict[str, str]]:
     draw = random.Random(seed)
+    towns = [(draw.choice(FAMILY) + draw.choice(ENDINGS[9:]), f"{draw.randint(1000, 95999):05}") for _ in range(300)]
     found = []
     for _ in range(n):
-        town, postcode = draw.choice(TOWNS)
+        town, postcode = draw.choice(towns)
+        second = f"-{draw.choice(GIVEN)}" if draw.random() < 0.4 else ""
         found.append({
-            "first_name": draw.choice(GIVEN), "last_name": draw.choice(FAMILY), "town": town, "postcode": postcode,
+            "first_name": draw.choice(GIVEN) + second, "last_name": draw.choice(FAMILY) + draw.choice(ENDINGS),
             "birth_date": f"{draw.randint(1940, 2005)}-{draw.randint(1, 12):02}-{draw.randint(1, 28):02}",
-            "street": f"{draw.randint(1, 99)} rue {draw.choice(FAMILY)}",
+            "street": f"{draw.randint(1, 99)} rue {draw.choice(FAMILY)}", "town": town, "postcode": postcode,
         })  # fmt: skip
     return found
 

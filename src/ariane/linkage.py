@@ -116,12 +116,11 @@ class Linkages:
     def index(self) -> Index:
         """The records that can be asked, read once and again when the lake has changed, as answers are kept."""
         kept = matching.kept(self._ws.path)
-        model = kept.model() if kept is not None else None
-        if kept is None or model is None:
+        if kept is None or not kept.written:
             raise NotFound("No records were looked at yet.", next_step="Run 'ariane link', which learns a model.")
 
         def made() -> Index:
-            return matching.Index(self._read()[1], model)
+            return matching.Index(self._read()[1], kept.model())
 
         return self._ws.answer((KEPT, kept.version), made)
 

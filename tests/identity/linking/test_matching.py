@@ -15,6 +15,8 @@ from ariane import consent, identity, processes
 from ariane.console import create_app
 from ariane.errors import InputError, NotFound
 from ariane.identity import matching
+from ariane.identity.linking import Column, read
+from ariane.identity.linking.training import _sessions
 from ariane.identity.matching import Linkage, Pair
 from ariane.identity.matching.queue import FILE
 from ariane.identity.stored import edges
@@ -106,6 +108,19 @@ def test_the_file_says_which_fields_are_read(tmp_path: Path) -> None:
         (tmp_path / "linkage.toml").write_text(wrong, encoding="utf-8")
         with pytest.raises(InputError, match=said):
             Linkage.of(tmp_path)
+
+
+def test_few_towns_and_names_of_many_teach_nothing() -> None:
+    """What is left of two towns are their misspellings, and a name that hundreds share pairs strangers."""
+    n = 1_000
+    said: dict[str, list[object]] = {
+        "town": [("Lyon", "Nantes")[k % 2] if k % 10 else f"Lyn{k % 40}" for k in range(n)],
+        "born": [f"{1940 + k // 12 % 60}-{k % 12 + 1:02}-01" for k in range(n)],
+        "family": [("Martin", "Durand", "Petit")[k % 3] for k in range(n)],
+    }
+    means = {"town": "place", "born": "date", "family": "family"}
+    rules = list(_sessions(read(said, [Column(name, means[name]) for name in said])))
+    assert len(rules) == 1 and '"born"' in rules[0]
 
 
 class _Here(httpx.BaseTransport):

@@ -18,7 +18,7 @@ from ariane.errors import InputError
 from ariane.identity.linking.columns import NAMES
 from ariane.identity.linking.levels import WORDS, Comparison, comparisons
 from ariane.identity.linking.needing import needed
-from ariane.identity.linking.reading import Codes, Field, Records, Texts
+from ariane.identity.linking.reading import Codes, Records, Texts, Words
 
 SEED = 4
 RANDOM_PAIRS = 1_000_000
@@ -119,7 +119,7 @@ def _table(records: Records) -> pa.Table:
         coded = [f"{bits:04d}{word}" for bits, word in zip(w.bits, w.words, strict=True)]
         lists = [[coded[at] for at in w.at[i:j]] or None for i, j in zip(w.starts[:-1], w.starts[1:], strict=True)]
         columns["words"] = pa.array(lists, pa.list_(pa.string()))
-        columns["names__block"] = _block(_whole(lists))
+        columns["names__block"] = _block(_whole(w))
     return pa.table(columns)
 
 
@@ -134,28 +134,31 @@ def _block(codes: Codes) -> pa.Array:
     return pa.array(codes, mask=(codes < 0) | (counts[np.maximum(codes, 0)] > WIDEST))
 
 
-def _whole(lists: list[list[str] | None]) -> Codes:
-    seen: dict[str, int] = {}
-    return np.array([seen.setdefault(" ".join(words), len(seen)) if words else -1 for words in lists], np.int64)
+def _whole(w: Words) -> Codes:
+    """A number for each whole name, -1 for none."""
+    seen: dict[bytes, int] = {}
+    held = (w.at[i:j].tobytes() for i, j in zip(w.starts[:-1], w.starts[1:], strict=True))
+    return np.array([seen.setdefault(words, len(seen)) if words else -1 for words in held], np.int64)
 
 
 def _sessions(records: Records) -> Iterator[str]:
     """A blocking rule for each column that tells persons apart, and one for the whole name; a comparison that reads a
     column named in the rule is left out of that session."""
     for field in records.fields.values():
-        if field.meaning not in NAMES and _tells(field):
+        if field.meaning not in NAMES and field.meaning != "category" and _tells(field.codes):
             yield f'l."{field.name}__block" = r."{field.name}__block" and l."{field.name}" = r."{field.name}"'
-    if records.words is not None:
+    if records.words is not None and _tells(_whole(records.words), fewest=0):
         read = [f'l."{f.name}" is not null' for f in records.fields.values() if f.meaning in NAMES]
         yield " and ".join(["l.names__block = r.names__block", f"l.{WORDS} is not null", *read])
 
 
-def _tells(field: Field) -> bool:
-    """Whether equal values pair few enough records, and some."""
-    counts = np.bincount(field.codes[field.codes >= 0], minlength=1)
-    counts = counts[counts <= WIDEST]
-    pairs = int((counts * (counts - 1) // 2).sum())
-    return _FEWEST <= pairs <= 20 * len(field.codes) and field.meaning != "category"
+def _tells(codes: Codes, fewest: int = _FEWEST) -> bool:
+    """Whether equal values pair few enough records, and some, and most are not too wide-spread (what is left of five
+    towns are their misspellings): among strangers EM would learn what is alike by chance, not who is one person."""
+    counts = np.bincount(codes[codes >= 0], minlength=1)
+    held = counts[counts <= WIDEST]
+    pairs = int((held * (held - 1) // 2).sum())
+    return fewest <= pairs <= 20 * len(codes) and bool(2 * held.sum() >= counts.sum())
 
 
 @contextmanager
