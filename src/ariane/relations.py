@@ -45,9 +45,7 @@ def _allowed(population: Population, name: str) -> ibis.Table:
 
 
 def _events(population: Population, journey: Journey) -> ibis.Table:
-    events, identifiers = population.engine.table("events"), population.engine.table("identifiers")
-    named = events.left_join(identifiers.select(subject_key="key", person_id="person_id"), "subject_key")
-    read = named.anti_join(population.refused, "person_id")
+    read = population.everything()
     return read.select(
         "event_id", "message_id", "source", "type", "event", "channel",
         occurred_at=at(read.occurred_us), received_at=at(read.received_us), person_id=read.person_id,

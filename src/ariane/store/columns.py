@@ -60,6 +60,7 @@ COLUMNS: dict[str, str] = {
     "prop_step": "string",
     "prop_request_id": "string",
     "prop_path": "string",
+    "ctx_device_id": "string",
     "ctx_device_type": "string",
     "ctx_app_version": "string",
     "ctx_os": "string",
@@ -147,9 +148,10 @@ NOISE = pa.schema(
         ("figure", pa.float64()),
     ]
 )
+FOLLOWED = pa.schema([("subject_key", pa.int64()), ("occurred_us", MICROS), ("account_key", pa.int64())])
 DERIVED: dict[str, pa.Schema] = {
     "identifiers": IDENTIFIERS, "persons": PERSONS, "consents": CONSENTS, "edges": EDGES, "quarantine": QUARANTINE,
-    "noise": NOISE,
+    "noise": NOISE, "followed": FOLLOWED,
 }  # fmt: skip
 """Tables beside the events, derived from them; only `quarantine` may hold what the log has no longer."""
 

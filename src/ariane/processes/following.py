@@ -1,0 +1,48 @@
+"""Keeps the lake's table `followed` level with the events and with who is whom: whose the anonymous events of shared
+machines are.
+
+It is worked out as a whole each time, for a late login changes past events too; where no machine is shared that is next
+to nothing.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+from ariane.identity.copying import reading_of
+from ariane.identity.sharing import followed
+from ariane.processes.exporting import VERSION
+from ariane.processes.renewing import in_force
+from ariane.store import DuckEngine, Stores
+
+TABLE, RULES = "followed", "rules"
+
+
+def is_behind(stores: Stores) -> bool:
+    """Whether events came, persons or the rules changed, since the table was last written."""
+    return stores.lake.exists("events") and stores.lake.exists("identifiers") and _done(stores) != _wanted(stores)
+
+
+def refresh(stores: Stores) -> bool:
+    """Bring the table level; whether it was behind. Only the lake's writer may call it."""
+    if not is_behind(stores):
+        return False
+    wanted = _wanted(stores)
+    engine = DuckEngine(stores.lake, threads=1)
+    try:
+        found = engine.run(followed(engine, in_force(stores).rules))
+    finally:
+        engine.close()
+    found = found.sort_by([("subject_key", "ascending"), ("occurred_us", "ascending")])
+    stores.lake.replace(TABLE, found, progress=wanted)
+    return True
+
+
+def _wanted(stores: Stores) -> dict[str, int]:
+    events = {partition: stores.lake.progress("events", partition) for partition in stores.log.partitions()}
+    persons = stores.lake.progress("identifiers", VERSION)
+    return events | {VERSION: persons, RULES: zlib.crc32(reading_of(in_force(stores).rules))}
+
+
+def _done(stores: Stores) -> dict[str, int]:
+    return {name: stores.lake.progress(TABLE, name) for name in (*stores.log.partitions(), VERSION, RULES)}
