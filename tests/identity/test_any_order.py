@@ -12,8 +12,16 @@ from ariane.consent.receipts import Receipt
 from ariane.consent.stored import consents, receipts, stated
 from ariane.identity.rules import Rules, _default_table, read_rules
 from ariane.identity.solving import Edge, Known, solve
-from ariane.identity.steering import lift_event, merge_event, resolve_all, restore_event, retract_event, split_event
-from ariane.identity.stored import edges, identifiers, rulings
+from ariane.identity.steering import (
+    lift_event,
+    link_event,
+    merge_event,
+    resolve_all,
+    restore_event,
+    retract_event,
+    split_event,
+)
+from ariane.identity.stored import edges, identifiers, rulings, waiting
 from ariane.model import Event
 from identity.town import Town, command, event, ident
 
@@ -46,8 +54,12 @@ def seen(draw: st.DrawFn) -> Event:
 @st.composite
 def decided(draw: st.DrawFn) -> Event:
     a, b = draw(st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True))
-    make = draw(st.sampled_from([merge_event, split_event, lift_event, retract_event, restore_event]))
+    make = draw(st.sampled_from([merge_event, split_event, lift_event, retract_event, restore_event, link_event]))
     at = draw(st.integers(1, 60))
+    if make is link_event:
+        rule, score = draw(st.sampled_from(["linked", "linked", "suggested"])), draw(st.sampled_from([0.8, 0.99, 1]))
+        said = {"rule": rule, "score": score, "model": "m", "actor": "linkage", "at": "2026-01-01T00:00:00Z"}
+        return command(at, link_event(ident(spelled(a)), ident(spelled(b)), **said))
     payload = make(ident(spelled(a)), ident(spelled(b)), actor="nina", at="2026-01-01T00:00:00Z")
     return command(at, payload)
 
@@ -75,6 +87,7 @@ def test_any_order_and_any_batching_give_the_same_rows(history, random, sizes, o
     online = Town(rules).absorb_in(cut(shuffled, sizes))
     assert online.standing() == at_once.standing()
     assert online.rows(rulings) == at_once.rows(rulings)
+    assert online.rows(waiting) == at_once.rows(waiting)
 
 
 def riding(town: Town) -> dict[tuple[int, str, bool], list[tuple[int, int]]]:

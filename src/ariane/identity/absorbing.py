@@ -15,10 +15,11 @@ from ariane.identity.rows import Row, load_rows
 from ariane.identity.rules import Rules
 from ariane.identity.ruling import enforce, retracted, rule, unmade
 from ariane.identity.stored import edges, identifiers
+from ariane.identity.waiting import wait
 from ariane.identity.writing import write_edges, write_identifiers, write_persons, write_statuses
 from ariane.model import Event
 
-_EVIDENCE = ("a_key", "b_key", "rule", "first_us", "last_us", "n_events", "source", "event_id", "edge_key")
+_EVIDENCE = ("a_key", "b_key", "rule", "first_us", "last_us", "n_events", "source", "event_id", "edge_key", "trust")
 _STORED = sa.select(*[edges.c[name] for name in _EVIDENCE])
 
 
@@ -66,7 +67,7 @@ def absorb(
     """
     rules, recall = rules or Rules.default(), recall or Recall()
     batch = gather(events, rules)
-    to_change = bool(batch.sightings or batch.rulings)
+    to_change = bool(batch.sightings or batch.rulings or batch.evidence)
     version, *marks = recall.open(conn, to_change=to_change or more)
     if not to_change:
         graph = recall.graph(conn, rules) if more else None
@@ -74,6 +75,7 @@ def absorb(
     graph = recall.graph(conn, rules)
     rows, fresh = _see(conn, graph, batch, recall)
     decided = rule(conn, batch.rulings)
+    wait(conn, batch.evidence, fresh, graph)
     new, again = _weigh(conn, batch, graph, recall)
     made = enforce(conn, decided, fresh, graph)
     for ruling in decided:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
-from ariane.identity.commands import COMMANDS, INTERNAL_SOURCE
+from ariane.identity.commands import INTERNAL_SOURCE, SPOKEN
 from ariane.identity.identifying import Carried, Named, named_of
 from ariane.identity.rules import Rules
 from ariane.model import Event
@@ -45,7 +45,7 @@ def in_page(said: object, rules: Rules) -> Carried:
 
 def linked(event: Event, rules: Rules) -> list[Named]:
     """The identifiers that only the address of the page names, strongest first."""
-    if event.source == INTERNAL_SOURCE and event.name in COMMANDS:
+    if event.source == INTERNAL_SOURCE and event.name in SPOKEN:
         return []
     carried = addressed(event, rules)
     return named_of(carried, rules) if carried else []

@@ -1,4 +1,5 @@
-"""What people decide about identity, as events: merging, splitting, retracting and taking each of these back.
+"""What people decide about identity, as events: merging, splitting, retracting and taking each of these back; and what
+is inferred about it.
 
 They travel through the log like everything else (source `_ariane`), so a rebuild replays them. Among commands about the
 same two identifiers the latest holds, by the time it was given, whatever the order they arrive in.
@@ -26,6 +27,9 @@ MET = frozenset({MANUAL, LOGIN, OBSERVED, WEAK})
 not make an identifier shared."""
 REPLAYED = frozenset({CARRIED})
 """Evidence that may be refused where no limit is broken: a component with some of it may be several persons."""
+INFERRED = (LINKED, SUGGESTED)
+"""The rules under which a model ties, by events of its own."""
+LINKING = "Identifiers Linked"
 SEPARATION = "separation"
 
 
@@ -79,6 +83,27 @@ def restore_event(
     return _payload("Edge Restored", a, b, actor, at, reason, rule)
 
 
+def link_event(
+    a: Identifier, b: Identifier, *, rule: str = LINKED, score: float, model: str, actor: str, at: str
+) -> dict[str, Any]:
+    """Evidence inferred by `model` that these two are one person's: under `linked` it ties, under `suggested` it only
+    says so. `score` is the probability, 0 to 1; of several events the latest's counts. It is no decision: a split or a
+    retraction by a person holds against it, given before or after. InputError for another rule or score.
+
+    >>> a, b = Identifier("email", "a@b.fr"), Identifier("user_id", "7")
+    >>> payload = link_event(a, b, score=0.995, model="m1", actor="linkage", at="2026-01-02T03:04:05Z")
+    >>> payload["event"], payload["properties"]["rule"], payload["properties"]["score"]
+    ('Identifiers Linked', 'linked', 0.995)
+    """
+    if rule not in INFERRED:
+        raise InputError(f"Unknown rule {rule!r}.", allowed=", ".join(INFERRED))
+    if not 0 <= score <= 1:
+        raise InputError(f"The score is {score}.", allowed="a probability, 0 to 1")
+    payload = _payload(LINKING, a, b, actor, at, "", rule)
+    payload["properties"] |= {"score": float(score), "model": model}
+    return payload
+
+
 def _payload(
     name: str, a: Identifier, b: Identifier, actor: str, at: str, reason: str, rule: str | None = None
 ) -> dict[str, Any]:
@@ -112,6 +137,24 @@ def rulings_of(event: Event) -> list[Ruling]:
     ]
 
 
+def inferred_by(event: Event) -> tuple[int, int, str, float] | None:
+    """The keys that a model's event ties, in ascending order, by which rule and with which score; None when it does not
+    name two identifiers, a rule that may be inferred and a probability."""
+    said = event.properties
+    a, b, rule, score = (
+        identifier_from(said.get("a")),
+        identifier_from(said.get("b")),
+        said.get("rule"),
+        said.get("score"),
+    )
+    if a is None or b is None or a == b or rule not in INFERRED:
+        return None
+    if not isinstance(score, int | float) or isinstance(score, bool) or not 0 <= score <= 1:
+        return None
+    low, high = sorted((a.key, b.key))
+    return low, high, rule, float(score)
+
+
 def identifier_from(text: object) -> Identifier | None:
     """The identifier written `kind:value`."""
     if not isinstance(text, str):
@@ -134,3 +177,6 @@ COMMANDS: dict[str, Callable[[str], list[tuple[str, bool]]]] = {
     "Edge Restored": lambda rule: [(each, True) for each in ((rule,) if rule else RULES[1:])],
 }
 """Each command's effect: the (rule, stands) pairs it sets for its two identifiers."""
+
+SPOKEN = frozenset(COMMANDS) | {LINKING}
+"""The events of the internal source that are about identity: they name identifiers and carry none."""

@@ -13,11 +13,13 @@ from ariane.identity.commands import (
     CARRIED,
     COMMANDS,
     INTERNAL_SOURCE,
+    LINKING,
     LOGIN,
     OBSERVED,
     RULES,
     WEAK,
     Ruling,
+    inferred_by,
     rulings_of,
 )
 from ariane.identity.identifying import (
@@ -51,7 +53,7 @@ class Sighting(msgspec.Struct, gc=False):
 
 class Evidence(msgspec.Struct, gc=False):
     """How often and when two identifiers were seen as one person's, and the first event that says so. `edge_key` and
-    `status` are the state's, once it is known there."""
+    `status` are the state's, once it is known there. `score`: what the latest event gave it; None: the rule's trust."""
 
     a: int
     b: int
@@ -62,6 +64,7 @@ class Evidence(msgspec.Struct, gc=False):
     source: str
     event_id: str
     edge_key: int = 0
+    score: float | None = None
     status: str = ""
 
     @property
@@ -70,6 +73,10 @@ class Evidence(msgspec.Struct, gc=False):
 
     def add(self, other: Evidence) -> None:
         """Take in more of the same evidence; in any order, the sum is the same."""
+        if other.score is not None and (
+            self.score is None or (other.last_us, other.score) > (self.last_us, self.score)
+        ):
+            self.score = other.score
         self.last_us = max(self.last_us, other.last_us)
         self.n_events += other.n_events
         if (other.first_us, other.event_id) < (self.first_us, self.event_id):
@@ -139,6 +146,10 @@ def gather(events: Iterable[Event], rules: Rules) -> Gathered:
             batch.rulings += rulings_of(event)
             say(None)
             continue
+        if event.source == INTERNAL_SOURCE and event.name == LINKING:
+            _infer(batch.evidence, event)
+            say(None)
+            continue
         if event.is_bot:
             say(None)
             continue
@@ -197,12 +208,24 @@ def _tie(evidence: dict[Pair, Evidence], cast: _Cast, others: list[Named], rule:
     subject = cast.named[0].key
     for other in others:
         a, b = (subject, other.key) if subject < other.key else (other.key, subject)
-        new = Evidence(a, b, rule, cast.first_us, cast.last_us, cast.n_events, cast.source, cast.event_id)
-        known = evidence.get((a, b, rule))
-        if known is None:
-            evidence[a, b, rule] = new
-        else:
-            known.add(new)
+        gain(evidence, Evidence(a, b, rule, cast.first_us, cast.last_us, cast.n_events, cast.source, cast.event_id))
+
+
+def _infer(evidence: dict[Pair, Evidence], event: Event) -> None:
+    said = inferred_by(event)
+    if said is not None:
+        a, b, rule, score = said
+        at = event.occurred_us
+        gain(evidence, Evidence(a, b, rule, at, at, 1, event.source, event.event_id, score=score))
+
+
+def gain(evidence: dict[Pair, Evidence], one: Evidence) -> None:
+    """Add this to the evidence there is."""
+    known = evidence.get(one.pair)
+    if known is None:
+        evidence[one.pair] = one
+    else:
+        known.add(one)
 
 
 def edge_key_of(a: int, b: int, rule: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ariane.identity.commands import COMMANDS, INTERNAL_SOURCE
+from ariane.identity.commands import INTERNAL_SOURCE, SPOKEN
 from ariane.identity.normalising import normalise as normalise  # known by this address too
 from ariane.identity.rules import Rules
 from ariane.model import Event, Identifier, key_of
@@ -57,7 +57,7 @@ def subject_key(event: Event, rules: Rules | None = None) -> int:
 
 def named_in(event: Event, rules: Rules) -> list[Named]:
     """As `identify`, with keys and ranks; repeated identifiers once."""
-    if event.source == INTERNAL_SOURCE and event.name in COMMANDS:
+    if event.source == INTERNAL_SOURCE and event.name in SPOKEN:
         return []
     return named_of(carried_by(event, trait_kinds(rules), rules), rules)
 

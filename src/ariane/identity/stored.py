@@ -56,6 +56,21 @@ edges = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False, index=True),
 )
 
+# Evidence inferred between identifiers of which one was never seen yet: it waits, so that no order of events matters.
+waiting = sa.Table(
+    "waiting_evidence",
+    metadata,
+    sa.Column("a_key", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("b_key", sa.BigInteger, primary_key=True, autoincrement=False, index=True),
+    sa.Column("rule", sa.String, primary_key=True),
+    sa.Column("first_us", sa.BigInteger, nullable=False),
+    sa.Column("last_us", sa.BigInteger, nullable=False),
+    sa.Column("n_events", sa.BigInteger, nullable=False),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("event_id", sa.String, nullable=False),
+    sa.Column("score", sa.Float),
+)
+
 rulings = sa.Table(
     "rulings",
     metadata,

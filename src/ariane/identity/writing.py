@@ -37,7 +37,7 @@ def _setting(table: sa.Table, key: str, names: Iterable[str]) -> sa.Update:
 
 
 _SEEN = _setting(identifiers, "key", _STATS)
-_MORE = _setting(edges, "edge_key", ("source", "event_id", "first_us", "last_us", "n_events", "version"))
+_MORE = _setting(edges, "edge_key", ("source", "event_id", "first_us", "last_us", "n_events", "trust", "version"))
 _JUDGED = _setting(edges, "edge_key", ("status", "version"))
 _GONE = sa.delete(persons).where(persons.c.person_id == sa.bindparam("of"))
 
@@ -67,14 +67,19 @@ def write_edges(conn: sa.Connection, new: Iterable[Evidence], more: Iterable[Evi
         conn, edges, _EDGE,
         [
             (e.edge_key, e.a, e.b, e.rule, e.source, e.event_id, e.first_us, e.last_us, e.n_events, PURPOSE,
-             TRUST[e.rule], e.status, version)
+             trust_of(e), e.status, version)
             for e in new
         ],
-        ("source", "event_id", "first_us", "last_us", "n_events", "status", "version"),
+        ("source", "event_id", "first_us", "last_us", "n_events", "trust", "status", "version"),
     )  # fmt: skip
-    names = ("new_source", "new_event_id", "new_first_us", "new_last_us", "new_n_events", "new_version", "of")
-    rows = [(e.source, e.event_id, e.first_us, e.last_us, e.n_events, version, e.edge_key) for e in more]
+    names = (*[f"new_{name}" for name in (*_EDGE[4:9], "trust", "version")], "of")
+    rows = [(e.source, e.event_id, e.first_us, e.last_us, e.n_events, trust_of(e), version, e.edge_key) for e in more]
     write(conn, _MORE, names, rows)
+
+
+def trust_of(evidence: Evidence) -> float:
+    """The score of what was inferred, else the rule's trust."""
+    return TRUST[evidence.rule] if evidence.score is None else evidence.score
 
 
 def write_statuses(conn: sa.Connection, statuses: Mapping[Pair, str], version: int) -> None:

@@ -130,6 +130,7 @@ INTERNAL_EVENTS: dict[str, tuple[str, ...]] = {
     "Persons Merged": ("a", "b"),
     "Persons Split": ("a", "b"),
     "Edge Retracted": ("a", "b", "rule"),
+    "Identifiers Linked": ("a", "b", "rule", "score", "model"),
     "Decision Made": ("campaign", "outcome", "purpose", "propensity"),
 }
 """Events of the reserved source: what people decided about identity (identifiers are written kind:value), and the
