@@ -15,7 +15,7 @@ from ariane.journeys import Journey, sessions, touchpoints
 
 NAMES = (
     "events", "persons", "identifiers", "edges", "touchpoints", "sessions", "answers", "orders", "consents",
-    "decisions", "cases",
+    "decisions", "cases", "households",
 )  # fmt: skip
 
 
@@ -73,6 +73,17 @@ def _edges(population: Population, journey: Journey) -> ibis.Table:
     return read.select(
         "a", "b", "rule", "source", first_seen_at=at(read.first_us), last_seen_at=at(read.last_us),
         n_events=read.n_events, status=read.status,
+    )  # fmt: skip
+
+
+def _households(population: Population, journey: Journey) -> ibis.Table:
+    identifiers = population.engine.table("identifiers").select(identifier_key="key", kind="kind", value="value")
+    pairs = population.engine.table("households").inner_join(identifiers, "identifier_key")
+    for side in ("person_a", "person_b"):
+        pairs = pairs.anti_join(population.refused.select(**{side: "person_id"}), side)
+    return pairs.select(
+        "person_a", "person_b", "kind", "value", "n_days", first_seen_at=at(pairs.first_us),
+        last_seen_at=at(pairs.last_us),
     )  # fmt: skip
 
 
@@ -140,4 +151,5 @@ _BUILDERS: dict[str, Callable[[Population, Journey], ibis.Table]] = {
     "consents": _consents,
     "decisions": _named("Decision Made"),
     "cases": _named("Case Opened"),
+    "households": _households,
 }

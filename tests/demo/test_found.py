@@ -47,6 +47,10 @@ def test_people_are_put_together_rightly(town: Workspace) -> None:
     score = demo.identity_score(town.stores.lake.read("identifiers"), truth)
     assert score.precision is not None and score.precision >= 0.999
     assert score.recall is not None and score.recall >= 0.98, "of what the events can tie at all"
+    assert score.by_channel.keys() >= {"web", "app", "store", "call_centre", "email", "object"}
+    for channel, (precision, recall) in score.by_channel.items():
+        assert precision is not None and precision >= 0.999, channel
+        assert recall is not None and recall >= 0.98, channel
     assert recall_of_everything(town.stores.lake.read("identifiers"), truth) >= 0.95
 
 

@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ PERSONS = {"ana": "P-A", "ana@x.org": "P-A", "bob": "P-B", "cid": "P-C"}
 def history(seed: int, n_events: int = 1500) -> list[dict[str, Any]]:
     """Events on shared tablets and browsers at instants that often tie and often lie just at the gap."""
     rng = random.Random(seed)
-    at = {machine: DAY_ZERO for machine in range(12)}
+    at = dict.fromkeys(range(12), DAY_ZERO)
     rows = []
     for number in range(n_events):
         machine = rng.randrange(12)
@@ -59,7 +60,7 @@ def oracle(rows: list[dict[str, Any]]) -> set[tuple[int, int, str]]:
     for machine, met in by_machine.items():
         met.sort(key=lambda row: row["occurred_us"])
         sessions = [[met[0]]]
-        for before, row in zip(met, met[1:], strict=False):
+        for before, row in pairwise(met):
             if row["occurred_us"] - before["occurred_us"] > GAP_S * SECOND:
                 sessions.append([])
             sessions[-1].append(row)

@@ -18,8 +18,8 @@ OPEN = ("model", "errors", "settings", "intervals", "result", "face")
 
 ORDER = (
     "store", "consent", "ingest", "identity", "journeys", "voice", "attribution", "segments", "predict", "decide",
-    "deliver", "measure", "relations", "kept", "processes", "opened", "asking", "planning", "rooms", "workspace",
-    "demo", "api", "console", "cli", "",
+    "deliver", "measure", "relations", "kept", "processes", "opened", "asking", "planning", "suggestions", "rooms",
+    "workspace", "demo", "api", "console", "cli", "",
 )  # fmt: skip
 """The rooms and root modules in the order of need: each may import those before it. "" is the package's own face."""
 

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("score", "Expected purchases and the chance a person is still active."),
     "plan": ("plan", "What events should look like, what breaks it, what looks personal."),
     "rules": ("rules", "Who is whom: the rules in force, what other rules would change."),
+    "suggest": ("suggest", "Who behaves like one person, for somebody to decide."),
     "decide": ("decide", "The next best action for a person, within consent."),
     "rebuild": ("rebuild", "Delete everything derived and derive it again."),
     "erase": ("erase", "Erase a person from log, lake and state."),

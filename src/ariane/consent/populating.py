@@ -22,8 +22,8 @@ Segment = Callable[[ibis.Table], ibis.Table]
 
 class Population(msgspec.Struct, frozen=True):
     """What may be read for `purpose`: `events` carry `person_id`, and `holder_key`, the identifier by which they are
-    that person's: the event's subject, or on a shared machine whoever was signed in (`subject_key` differs). Neither machines, nor days on which an identifier did
-    what no person does (the lake's `noise`), nor persons who refuse are in it.
+    that person's: the event's subject, or on a shared machine that of whoever was signed in. Neither machines, nor
+    days on which an identifier did what no person does (the lake's `noise`), nor persons who refuse are in it.
 
     `refused` is everybody the purpose may not read, ever; `held_back` those of them who lived something in the period.
     """
@@ -38,8 +38,8 @@ class Population(msgspec.Struct, frozen=True):
     until_us: int | None = None
 
     def everything(self) -> ibis.Table:
-        """All events, those of bots and of nobody known too (their `person_id` is null), but for the persons the purpose
-        may not read: whoever shows events rather than measures persons."""
+        """All events, those of bots and of nobody known too (their `person_id` is null), but for those of persons the
+        purpose may not read: for whoever shows events rather than measures persons."""
         return all_held(self.engine, self.engine.table("events")).anti_join(self.refused, "person_id")
 
     def n_persons(self) -> int:

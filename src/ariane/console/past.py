@@ -17,8 +17,8 @@ MOST = 20_000
 
 
 class Past(msgspec.Struct, frozen=True):
-    """A person's events, newest first, each with its `step`, the `device` it names, and whether it is theirs because they
-    were signed in then on a shared machine (`followed`); and their answers to surveys."""
+    """A person's events, newest first, and their answers to surveys. An event says its `step`, the `device` it names,
+    and whether it is theirs because they were signed in then on a shared machine (`followed`)."""
 
     events: tuple[dict[str, Any], ...]
     answers: tuple[dict[str, Any], ...]

@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 
 class IdentityScore(msgspec.Struct, frozen=True):
     """Pairs of identifiers: said to be one person's, tied by the events to one person, and both. `right`: said and one
-    person's, whether the events tie them or not."""
+    person's, whether the events tie them or not. `by_channel`: of the pairs with an identifier that was seen there."""
 
     n_said: int
     n_true: int
     n_both: int
     n_right: int
+    by_channel: dict[str, IdentityScore] = {}
 
     @property
     def precision(self) -> float | None:
@@ -47,16 +48,26 @@ def identity_score(found: Iterable[tuple[str, str, str]], planted: Iterable[dict
     """
     persons = {(kind, value): person for kind, value, person in found}
     rows = []
+    channels: set[str] = set()
     for row in planted:
         if not row["shared"]:
-            name = (row["kind"], row["value"])
-            rows.append((persons.get(name, f"alone {name}"), row["truth_id"], row.get("component", 0)))
-    return IdentityScore(
-        n_said=_pairs(person for person, _, _ in rows),
-        n_true=_pairs((true, part) for _, true, part in rows),
-        n_both=_pairs(rows),
-        n_right=_pairs((person, true) for person, true, _ in rows),
-    )
+            name, met = (row["kind"], row["value"]), frozenset(row.get("channels") or ())
+            rows.append((persons.get(name, f"alone {name}"), row["truth_id"], row.get("component", 0), met))
+            channels |= met
+    whole = _counted(rows)
+    by_channel = {}
+    for channel in sorted(channels):
+        others = _counted([row for row in rows if channel not in row[3]])
+        by_channel[channel] = IdentityScore(*(n - other for n, other in zip(whole, others, strict=True)))
+    return IdentityScore(*whole, by_channel)
+
+
+def _counted(rows: list[tuple[str, str, int, frozenset[str]]]) -> tuple[int, int, int, int]:
+    """How many pairs are said, true, both, and right."""
+    return (
+        _pairs(row[0] for row in rows), _pairs(row[1:3] for row in rows), _pairs(row[:3] for row in rows),
+        _pairs(row[:2] for row in rows),
+    )  # fmt: skip
 
 
 def _pairs(groups: Iterable[Any]) -> int:

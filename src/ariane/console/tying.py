@@ -23,6 +23,8 @@ RULES = {
     "observed": N_("seen in the same event"),
     "weak": N_("used on the same machine"),
     "carried": N_("carried over by a link"),
+    "linked": N_("their records say much the same"),
+    "suggested": N_("they behave alike"),
 }
 STATUSES = {
     "live": N_("counts"),
@@ -32,12 +34,14 @@ STATUSES = {
     "shared": N_("shared by several persons"),
     "blocked": N_("names nobody"),
 }
+SUGGESTED = N_("ties nobody: only suggested")
 LEGEND = {
     "manual": N_("decided by hand"),
     "login": N_("signed in"),
     "observed": N_("seen in the same event"),
     "weak": N_("same machine"),
     "carried": N_("carried over by a link"),
+    "linked": N_("records alike"),
     "refused": N_("refused"),
     "inert": N_("does not count"),
     "retracted": N_("taken back"),
@@ -218,7 +222,9 @@ def evidence(desk: Desk, asked: Asked, person_id: str, tie: Tie, clear: bool) ->
         b=label(tie.b, clear=clear),
         b_kind=tie.b.kind,
         because=tongue._(RULES.get(tie.rule, tie.rule)),
-        status=tongue._(STATUSES.get(tie.status, tie.status)),
+        status=tongue._(
+            SUGGESTED if (tie.rule, tie.status) == ("suggested", "inert") else STATUSES.get(tie.status, tie.status)
+        ),
         counts=tie.status == "live",
         when=first if first == last else f"{first} – {last}",
         small=tongue.n_(

@@ -17,7 +17,7 @@ class IdentityScore(msgspec.Struct, frozen=True):
     `precision`: of the pairs put together, how many are one person's. `recall`: of the pairs that events tie to one
     person, how many were put together. None where there is no pair. `n_shared` identifiers (kiosk, family tablet,
     shared line) belong to several persons and are in no pair. `by_kind` holds, for each kind, (precision, recall) of
-    the pairs with at least one identifier of that kind.
+    the pairs with at least one identifier of that kind, `by_channel` those with one that was seen on that channel.
     """
 
     precision: float | None
@@ -28,6 +28,7 @@ class IdentityScore(msgspec.Struct, frozen=True):
     n_identifiers: int
     n_shared: int
     by_kind: dict[str, tuple[float | None, float | None]]
+    by_channel: dict[str, tuple[float | None, float | None]] = {}
 
 
 def identity_score(predicted: pa.Table, truth: pa.Table) -> IdentityScore:
@@ -48,28 +49,40 @@ def identity_score(predicted: pa.Table, truth: pa.Table) -> IdentityScore:
     truth_ids, shares = truth.column("truth_id").to_pylist(), truth.column("shared").to_pylist()
     has_components = "component" in truth.column_names
     components = truth.column("component").to_pylist() if has_components else [0] * truth.num_rows
-    rows: list[tuple[str, str, tuple[str, int], str]] = []
+    met = truth.column("channels").to_pylist() if "channels" in truth.column_names else [()] * truth.num_rows
+    rows: list[_Row] = []
     shared: set[tuple[str, str]] = set()
-    for name, truth_id, is_shared, component in zip(_names(truth), truth_ids, shares, components, strict=True):
+    listed = zip(_names(truth), truth_ids, shares, components, met, strict=True)
+    for name, truth_id, is_shared, component, channels in listed:
         if is_shared:
             shared.add(name)
         else:
-            rows.append((name[0], persons.get(name) or f"alone {name}", (truth_id, component), truth_id))
-    same, true, said = _pairs(rows)
-    by_kind = {}
-    for kind in sorted({row[0] for row in rows}):
-        # Pairs that touch a kind are all pairs less those among the other kinds.
-        others = _pairs([row for row in rows if row[0] != kind])
-        by_kind[kind] = _rates(same[0] - others[0][0], true - others[1], said - others[2], same[1] - others[0][1])
+            person = persons.get(name) or f"alone {name}"
+            rows.append((name[0], person, (truth_id, component), truth_id, frozenset(channels)))
+    whole = _pairs(rows)
+    by_kind = {kind: _touching(whole, [row for row in rows if row[0] != kind]) for kind in sorted({r[0] for r in rows})}
+    known = sorted(frozenset().union(*(row[4] for row in rows)))
+    by_channel = {one: _touching(whole, [row for row in rows if one not in row[4]]) for one in known}
+    same, true, said = whole
     precision, recall = _rates(same[0], true, said, same[1])
-    return IdentityScore(precision, recall, said, true, same[1], len(rows), len(shared), by_kind)
+    return IdentityScore(precision, recall, said, true, same[1], len(rows), len(shared), by_kind, by_channel)
 
 
-def _pairs(rows: list[tuple[str, str, tuple[str, int], str]]) -> tuple[tuple[int, int], int, int]:
+_Row = tuple[str, str, tuple[str, int], str, frozenset[str]]
+_Counts = tuple[tuple[int, int], int, int]
+
+
+def _touching(whole: _Counts, others: list[_Row]) -> tuple[float | None, float | None]:
+    """(precision, recall) of the pairs that touch some rows: all pairs less those among the other rows."""
+    same, true, said = _pairs(others)
+    return _rates(whole[0][0] - same[0], whole[1] - true, whole[2] - said, whole[0][1] - same[1])
+
+
+def _pairs(rows: list[_Row]) -> _Counts:
     """((pairs said that are one person's, pairs said that events tie), pairs events tie, pairs said)."""
-    right = _two(Counter((person, truth_id) for _, person, _, truth_id in rows))
-    both = _two(Counter((person, tied) for _, person, tied, _ in rows))
-    true, said = _two(Counter(tied for _, _, tied, _ in rows)), _two(Counter(person for _, person, _, _ in rows))
+    right = _two(Counter((row[1], row[3]) for row in rows))
+    both = _two(Counter((row[1], row[2]) for row in rows))
+    true, said = _two(Counter(row[2] for row in rows)), _two(Counter(row[1] for row in rows))
     return (right, both), true, said
 
 

@@ -48,6 +48,13 @@ class CarriedRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     passed_on_after: int = 10
 
 
+class HouseholdRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who counts as living together: those who share an identifier that at most so many persons share, and that is not
+    seen in a shop."""
+
+    most: int = 6
+
+
 class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     """The identity rules of a workspace. `Rules.default()` is what Ariane ships; `Rules.load` lays a file over it.
 
@@ -62,6 +69,7 @@ class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     calling_code: str = ""
     strong_from: str = "email"
     carried: CarriedRule = CarriedRule()
+    household: HouseholdRule = HouseholdRule()
 
     @staticmethod
     def default() -> Rules:
@@ -174,6 +182,9 @@ def _check(rules: Rules, text: str, where: str) -> None:
     if rules.carried.passed_on_after < 1:
         what = f"{rules.carried.passed_on_after} is out of range"
         raise _wrong(text, where, ("carried", "passed_on_after"), what, allowed="1 or more")
+    if rules.household.most < 2:
+        what = f"{rules.household.most} is out of range"
+        raise _wrong(text, where, ("household", "most"), what, allowed="2 or more")
     _check_country(rules, text, where)
 
 

@@ -1,16 +1,18 @@
-"""Keeps the lake's table `followed` level with the events and with who is whom: whose the anonymous events of shared
-machines are.
+"""Keeps the lake's tables `households` and `followed` level with the events and with who is whom: who shares what,
+and whose the anonymous events of shared machines are.
 
-It is worked out as a whole each time, for a late login changes past events too; where no machine is shared that is next
-to nothing.
+Each is worked out as a whole each time, for a late login changes past events too; where no machine is shared that is
+next to nothing.
 """
 
 from __future__ import annotations
 
 import zlib
 
+import msgspec
+
 from ariane.identity.copying import reading_of
-from ariane.identity.sharing import followed
+from ariane.identity.sharing import followed, households
 from ariane.processes.exporting import VERSION
 from ariane.processes.renewing import in_force
 from ariane.store import DuckEngine, Stores
@@ -30,18 +32,23 @@ def refresh(stores: Stores) -> bool:
     wanted = _wanted(stores)
     engine = DuckEngine(stores.lake, threads=1)
     try:
-        found = engine.run(followed(engine, in_force(stores).rules))
+        rules = in_force(stores).rules
+        living = engine.run(households(engine, rules))
+        found = engine.run(followed(engine, rules, gap_s=stores.settings.session_gap_s))
     finally:
         engine.close()
+    stores.lake.replace("households", living.sort_by([(name, "ascending") for name in living.column_names]))
     found = found.sort_by([("subject_key", "ascending"), ("occurred_us", "ascending")])
-    stores.lake.replace(TABLE, found, progress=wanted)
+    stores.lake.replace(TABLE, found, progress=wanted)  # the last: its progress says that both are there
     return True
 
 
 def _wanted(stores: Stores) -> dict[str, int]:
     events = {partition: stores.lake.progress("events", partition) for partition in stores.log.partitions()}
     persons = stores.lake.progress("identifiers", VERSION)
-    return events | {VERSION: persons, RULES: zlib.crc32(reading_of(in_force(stores).rules))}
+    rules = in_force(stores).rules
+    said = msgspec.json.encode([rules.household, stores.settings.session_gap_s]) + reading_of(rules)
+    return events | {VERSION: persons, RULES: zlib.crc32(said)}
 
 
 def _done(stores: Stores) -> dict[str, int]:

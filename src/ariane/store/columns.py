@@ -149,9 +149,19 @@ NOISE = pa.schema(
     ]
 )
 FOLLOWED = pa.schema([("subject_key", pa.int64()), ("occurred_us", MICROS), ("account_key", pa.int64())])
+HOUSEHOLDS = pa.schema(
+    [
+        ("person_a", pa.string()),
+        ("person_b", pa.string()),
+        ("identifier_key", pa.int64()),
+        ("n_days", pa.int64()),
+        ("first_us", MICROS),
+        ("last_us", MICROS),
+    ]
+)
 DERIVED: dict[str, pa.Schema] = {
     "identifiers": IDENTIFIERS, "persons": PERSONS, "consents": CONSENTS, "edges": EDGES, "quarantine": QUARANTINE,
-    "noise": NOISE, "followed": FOLLOWED,
+    "noise": NOISE, "followed": FOLLOWED, "households": HOUSEHOLDS,
 }  # fmt: skip
 """Tables beside the events, derived from them; only `quarantine` may hold what the log has no longer."""
 

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from ariane import consent, identity
 from ariane.console import asked as asking
-from ariane.console import decided, faces, happening, lived, masking, names, past, render, sheets, timeline, tying
+from ariane.console import decided, faces, happening, kin, lived, masking, names, past, render, sheets, timeline, tying
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
 from ariane.console.views.people import Pages, pages_of
@@ -62,6 +62,7 @@ class PersonScreen(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[Name, ...]
     why: tying.Why
     lived: lived.Lived
+    kin: tuple[kin.Kin, ...]
     decisions: tuple[decided.Line, ...]
     waiting: tuple[str, ...]
     here: str
@@ -109,6 +110,7 @@ def _screen(desk: Desk, asked: Asked, thread: Thread) -> PersonScreen:
         names=tuple(_name(desk, asked, held, clear, sources.get(str(held), "")) for held in thread.identifiers),
         why=tying.why(desk, asked, thread),
         lived=lived.lived(desk, asked, thread),
+        kin=kin.kin(desk, asked, thread.person_id),
         decisions=decided.lines(desk, asked, thread.keys),
         waiting=decided.waiting(desk, tongue, thread.keys),
         here=asked.link(),

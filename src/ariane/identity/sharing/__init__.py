@@ -5,11 +5,11 @@ expressions over the lake, functions of the events and of who is whom.
 >>> from pathlib import Path
 >>> from tempfile import mkdtemp
 >>> from ariane.identity import Rules
->>> from ariane.identity.sharing import followed
+>>> from ariane.identity.sharing import followed, households
 >>> from ariane.store import DuckEngine, Lake
 >>> engine = DuckEngine(Lake(Path(mkdtemp())))
->>> engine.run(followed(engine, Rules.default())).num_rows
-0
+>>> [engine.run(asked(engine, Rules.default())).num_rows for asked in (followed, households)]
+[0, 0]
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from ariane.face import face
 
 if TYPE_CHECKING:
     from ariane.identity.sharing.following import followed
+    from ariane.identity.sharing.living import households
 
-__all__ = ["followed"]
+__all__ = ["followed", "households"]
 
-__getattr__ = face(__name__, {"followed": "following"})
+__getattr__ = face(__name__, {"followed": "following", "households": "living"})

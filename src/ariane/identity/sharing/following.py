@@ -22,20 +22,30 @@ def followed(engine: Engine, rules: Rules, *, gap_s: int = SESSION_GAP_S) -> ibi
     about an event looks for its subject and its instant: all of one machine at one instant are in one session. Bots
     are nobody.
     """
-    identifiers, events = engine.table("identifiers"), engine.table("events")
-    shared = identifiers.filter((identifiers.status == "shared") & identifiers.kind.isin(list(MACHINES)))
-    events = events.filter(~events.is_bot)
-    own = events.semi_join(shared, events.subject_key == shared.key)
-    carried = [own.select(machine_key="subject_key", subject_key="subject_key", occurred_us="occurred_us")]
-    for kind, column in MACHINES.items():
-        if column in events.columns:  # of a lake written before there was one
-            known = shared.filter(shared.kind == kind).select(machine_key="key", **{column: "value"})
-            carried.append(events.inner_join(known, column).select("machine_key", "subject_key", "occurred_us"))
+    identifiers = engine.table("identifiers")
+    met = carried(engine).select("machine_key", "subject_key", "occurred_us").distinct()
     strong = sorted(kind for kind in rules.kinds if rules.is_strong(kind))
     humans = identifiers.filter((identifiers.status == "live") & identifiers.kind.isin(strong))
     humans = humans.select(subject_key="key", account_key="key", person_id="person_id")
-    seen = ibis.union(*carried, distinct=True).left_join(humans, "subject_key").drop("subject_key_right")
+    seen = met.left_join(humans, "subject_key").drop("subject_key_right")
     return _signed_in(_numbered(seen, gap_s * SECOND))
+
+
+def carried(engine: Engine) -> ibis.Table:
+    """The events that carry each shared machine (machine_key), as their subject or beside it; bots are nobody."""
+    identifiers, events = engine.table("identifiers"), engine.table("events")
+    shared = identifiers.filter((identifiers.status == "shared") & identifiers.kind.isin(list(MACHINES)))
+    events = events.filter(~events.is_bot)
+    columns = ("machine_key", "subject_key", "occurred_us", "event_on", "channel", "ctx_device_type")
+    own = events.semi_join(shared, events.subject_key == shared.key)
+    found = own.mutate(machine_key=own.subject_key).select(*columns)
+    for kind, column in MACHINES.items():
+        if column in events.columns:  # not in a lake written before there was one
+            known = shared.filter(shared.kind == kind).select(machine_key="key", **{column: "value"})
+            # What is its own subject has been found already.
+            others = events.inner_join(known, column)
+            found = found.union(others.filter(others.subject_key != others.machine_key).select(*columns))
+    return found
 
 
 def _numbered(seen: ibis.Table, gap_us: int) -> ibis.Table:
