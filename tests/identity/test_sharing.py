@@ -6,16 +6,19 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 
 from ariane import consent
+from ariane.errors import InputError
 from ariane.identity import Rules
-from ariane.identity.sharing import followed
+from ariane.identity.rules import HouseholdRule, read_rules
+from ariane.identity.sharing import followed, households
 from ariane.model import DAY, SECOND, Identifier
 from ariane.store import DuckEngine, Lake, SparkEngine, schema_of
 from lake_rows import DAY_ZERO
@@ -40,7 +43,8 @@ def history(seed: int, n_events: int = 1500) -> list[dict[str, Any]]:
         named += [("device", device)] if device else []
         rows.append(
             {
-                "event_id": f"e-{number}", "event": "Seen", "type": "track", "channel": "web",
+                "event_id": f"e-{number}", "event": "Seen", "type": "track",
+                "channel": "store" if machine == 11 else "web",
                 "occurred_us": at[machine], "event_on": date(1970, 1, 1) + timedelta(days=at[machine] // DAY),
                 "anonymous_id": cookie, "ctx_device_id": device, "user_id": who if who and "@" not in who else None,
                 "subject_key": Identifier(*named[0]).key, "is_bot": rng.random() < 0.03, "carried": named,
@@ -70,6 +74,31 @@ def oracle(rows: list[dict[str, Any]]) -> set[tuple[int, int, str]]:
                 own = {row["occurred_us"] for row in session if row["subject_key"] == machine}
                 found |= {(machine, at, *signed) for at in own}
     return found
+
+
+def shared_days(rows: list[dict[str, Any]]) -> dict[tuple[str, str, int], int]:
+    """(person, person, machine) → days of whoever was seen there on fewer; no machine in a shop."""
+    days: dict[tuple[int, str], set[int]] = defaultdict(set)
+    in_shops = set()
+    for row in rows:
+        for kind, value in row["carried"]:
+            if kind in ("cookie", "device") and not row["is_bot"]:
+                machine = Identifier(kind, value).key
+                if row["channel"] == "store":
+                    in_shops.add(machine)
+                if row["carried"][0][1] in PERSONS:
+                    days[machine, PERSONS[row["carried"][0][1]]].add(row["occurred_us"] // DAY)
+    return {
+        (a, b, machine): min(len(days[machine, a]), len(days[machine, b]))
+        for machine in {machine for machine, _ in days} - in_shops
+        for a, b in combinations(sorted(set(PERSONS.values())), 2)
+        if days[machine, a] and days[machine, b]
+    }
+
+
+def pairs_of(engine: Any, rules: Rules) -> dict[tuple[str, str, int], int]:
+    rows = engine.run(households(engine, rules)).to_pylist()
+    return {(row["person_a"], row["person_b"], row["identifier_key"]): row["n_days"] for row in rows}
 
 
 def write(root: Path, rows: list[dict[str, Any]], refuses: str = "") -> Lake:
@@ -119,11 +148,26 @@ def test_anonymous_events_follow_the_one_who_signed_in(
     again.close()
 
 
+def test_who_shares_a_machine_lives_together_unless_it_is_everybodys(
+    shared: tuple[list[dict[str, Any]], DuckEngine],
+) -> None:
+    rows, engine = shared
+    expected = shared_days(rows)
+    assert len(expected) > 30 and max(expected.values()) > 2
+    assert pairs_of(engine, Rules.default()) == expected
+    strict = msgspec.structs.replace(Rules.default(), household=HouseholdRule(most=2))
+    at = [machine for *_, machine in expected]
+    assert pairs_of(engine, strict).keys() == {one for one in expected if at.count(one[2]) < 2}
+    with pytest.raises(InputError, match=r"household\.most.*2 or more"):
+        read_rules("[household]\nmost = 1", "identity.toml", base={"kinds": {"email": {"priority": 80}}})
+
+
 @pytest.mark.needs("spark")
 def test_spark_says_the_same(shared: tuple[list[dict[str, Any]], DuckEngine], spark: str) -> None:
     rows, engine = shared
     distributed = SparkEngine(engine.lake, spark)
     assert told(distributed) == oracle(rows)
+    assert pairs_of(distributed, Rules.default()) == shared_days(rows)
     ours, theirs = (
         each.run(consent.population(each, "measurement").persons).sort_by("person_id") for each in (engine, distributed)
     )

@@ -1,4 +1,4 @@
-"""With whom a person shares a tablet, a browser or a line: who lives together, as far as the evidence says."""
+"""Those near a person: with whom they share a tablet, a browser or a line, and who may be them by how they behave."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 
 import msgspec
 
-from ariane import consent
-from ariane.console import faces, names
+from ariane import consent, identity
+from ariane.console import faces, names, tying
 from ariane.console.asked import Asked
 from ariane.console.desk import Desk
+from ariane.errors import ConsentError, NotFound
+from ariane.identity.threads import Thread
+from ariane.model import Identifier
 
 
 class Kin(msgspec.Struct, frozen=True):
@@ -46,3 +49,47 @@ def kin(desk: Desk, asked: Asked, person_id: str) -> tuple[Kin, ...]:
             )
             found.append(Kin(other, asked.link(f"/people/{other}"), tuple(kinds), said))
     return tuple(found)
+
+
+class Maybe(msgspec.Struct, frozen=True):
+    """Somebody who may be the same person: what says so, and where the two are made one."""
+
+    person_id: str
+    href: str
+    said: str
+    merge: str
+
+
+def maybe(desk: Desk, asked: Asked, thread: Thread) -> tuple[Maybe, ...]:
+    """Who was suggested and is another person still, as long as both agree to be compared."""
+    own = {str(held) for held in thread.identifiers}
+    ties = {tie.event_id: tie for tie in thread.edges if (tie.rule, tie.status) == ("suggested", "inert")}
+    if not ties:
+        return ()
+    events = desk.engine.table("events")
+    rows = desk.engine.run(events.filter(events.event_id.isin(list(ties))).select("event_id", "properties")).to_pylist()
+    told = {row["event_id"]: msgspec.json.decode(row["properties"]) for row in rows}
+    tongue, found = desk.tongue(asked.lang), []
+    compared = consent.permit("cross_device", actor="console", bases=faces.bases(desk))
+    with desk.stores.state.read() as conn:
+        for event_id, tie in ties.items():
+            mine, theirs = (tie.a, tie.b) if str(tie.a) in own else (tie.b, tie.a)
+            try:
+                other = identity.person(conn, faces.permit_of(desk, asked), str(theirs)).person_id
+            except (ConsentError, NotFound):
+                continue
+            agreed = all(consent.allowed(conn, compared, one) for one in (thread.person_id, other))
+            if other != thread.person_id and agreed:
+                said = tongue.n_(
+                    "on the same private network on %(n)s day; alike: %(score)s",
+                    "on the same private networks on %(n)s days; alike: %(score)s",
+                    int(told.get(event_id, {}).get("n_days", 0)),
+                    score=tongue.percent(told.get(event_id, {}).get("score")),
+                )
+                found.append(Maybe(other, asked.link(f"/people/{other}"), said, _merging(asked, thread, mine, theirs)))
+    return tuple(found)
+
+
+def _merging(asked: Asked, thread: Thread, mine: Identifier, theirs: Identifier) -> str:
+    where = f"/people/{thread.person_id}/decide"
+    return asked.link(where, do="merge", a=tying.ref(mine), b=tying.ref(theirs))

@@ -57,8 +57,8 @@ def identity_score(found: Iterable[tuple[str, str, str]], planted: Iterable[dict
     whole = _counted(rows)
     by_channel = {}
     for channel in sorted(channels):
-        others = _counted([row for row in rows if channel not in row[3]])
-        by_channel[channel] = IdentityScore(*(n - other for n, other in zip(whole, others, strict=True)))
+        said, true, both, right = _counted([row for row in rows if channel not in row[3]])
+        by_channel[channel] = IdentityScore(whole[0] - said, whole[1] - true, whole[2] - both, whole[3] - right)
     return IdentityScore(*whole, by_channel)
 
 

@@ -62,7 +62,8 @@ class PersonScreen(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[Name, ...]
     why: tying.Why
     lived: lived.Lived
-    kin: tuple[kin.Kin, ...]
+    shares: tuple[kin.Kin, ...]
+    maybe: tuple[kin.Maybe, ...]
     decisions: tuple[decided.Line, ...]
     waiting: tuple[str, ...]
     here: str
@@ -110,7 +111,8 @@ def _screen(desk: Desk, asked: Asked, thread: Thread) -> PersonScreen:
         names=tuple(_name(desk, asked, held, clear, sources.get(str(held), "")) for held in thread.identifiers),
         why=tying.why(desk, asked, thread),
         lived=lived.lived(desk, asked, thread),
-        kin=kin.kin(desk, asked, thread.person_id),
+        shares=kin.kin(desk, asked, thread.person_id),
+        maybe=kin.maybe(desk, asked, thread),
         decisions=decided.lines(desk, asked, thread.keys),
         waiting=decided.waiting(desk, tongue, thread.keys),
         here=asked.link(),

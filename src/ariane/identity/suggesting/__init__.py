@@ -1,6 +1,6 @@
 """Persons who behave like one: the same private networks on the same days, the same pages, the same hours. Behaviour
-never ties anybody: what is found here is only said, for somebody to decide (`suggest`), and only of persons who agreed to
-the purpose `cross_device`.
+never ties anybody: what is found here is only said, for somebody to decide (`suggest`), and only of persons who agreed
+to the purpose `cross_device`.
 
 >>> from pathlib import Path
 >>> from tempfile import mkdtemp

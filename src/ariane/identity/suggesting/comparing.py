@@ -45,9 +45,9 @@ class Likeness(msgspec.Struct, frozen=True):
 def alike(habits: Mapping[str, Habits], apart: frozenset[tuple[str, str]]) -> list[Likeness]:
     """The pairs of persons worth asking about, the most alike first; none of `apart` (ids in ascending order).
 
-    The score is a weighted mean of cosines between counts, damped (1 + log n) and weighed by rarity, log(N / n) for what
-    n of N persons do (Salton & Buckley 1988). A pair must have met on a network of few on two days, be each other's most
-    alike, clearly ahead of the next, and pass `LEAST_SCORE`; all fixed beforehand, not fitted to any data.
+    The score is a weighted mean of cosines between counts, damped (1 + log n) and weighed by rarity, log((1 + N) / n)
+    for what n of N persons do (Salton & Buckley 1988). A pair must have met on a network of few on two days, be each
+    other's most alike, clearly ahead of the next, and pass `LEAST_SCORE`; all fixed beforehand, fitted to no data.
 
     >>> home = lambda *days: Habits(Counter(["h"]), Counter(("h", day) for day in days), Counter(["/lamps"]))
     >>> cafe = Habits(Counter(["c"]), Counter([("c", 1)]), Counter(["/"]))
