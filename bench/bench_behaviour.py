@@ -1,6 +1,6 @@
 """Who behaves like one person (`identity.suggesting`), in simulated homes: persons with a phone and, most of them, a
-laptop; one to three at home; offices, cafés and mobile networks that many use; tastes and hours of their own. What is drawn is
-made up: it says how the rules behave, not how well they do on anybody's persons.
+laptop; one to three at home; offices, cafés and mobile networks that many use; tastes and hours of their own. What is
+drawn is made up: it says how the rules behave, not how well they do on anybody's persons.
 """
 
 from __future__ import annotations

@@ -7,24 +7,29 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
 import ariane
+from ariane.console import create_app
 from ariane.errors import InputError
 from ariane.identity import Rules
 from ariane.identity.suggesting import Habits, alike, suggest
 from ariane.processes import columnar, noticing, stream
 from ariane.store import Stores
+from tests.console.test_deciding import Here
 from tests.processes.living import deliver, workspace
 
+TABLET = ((7, 9, "ana"), (8, 10, "bob"))
 
-def seen(number: int, day: int, ip: str, path: str, agrees: bool = True, **named: Any) -> bytes:
+
+def seen(number: int, day: int, ip: str, path: str, agrees: bool = True, at: str = "19:00", **named: Any) -> bytes:
     context: dict[str, Any] = {"ip": ip, "page": {"path": path}}
     if day == 0:
         context["consent"] = {"categoryPreferences": {"cross_device": agrees}}
     return msgspec.json.encode(
-        {"type": "page", "messageId": f"m-{number}-{day}", "timestamp": f"2026-03-{day + 1:02d}T19:00:00Z",
+        {"type": "page", "messageId": f"m-{number}-{day}", "timestamp": f"2026-03-{day + 1:02d}T{at}:00Z",
          "context": context, **named}
     )  # fmt: skip
 
@@ -45,6 +50,12 @@ def test_a_phone_and_a_laptop_of_one_home_are_suggested_and_never_tied(tmp_path:
             seen(5, day, "77.7.7.7", "/rugs", userId="dan"),
             seen(6, day, "77.7.7.7", "/rugs", agrees=False, anonymousId="tv"),
         ]  # fmt: skip
+    # A tablet that two use: ten minutes after ana signed in, somebody looks at something there.
+    events += [
+        seen(7, 9, "", "/login", userId="ana", anonymousId="tab"),
+        seen(8, 10, "", "/", userId="bob", anonymousId="tab"),
+    ]
+    events.append(seen(9, 9, "", "/looked-at", at="19:10", anonymousId="tab"))
     deliver(stores, events)
     levelled(stores)
     with ariane.open(stores.path) as ws:
@@ -64,12 +75,27 @@ def test_a_phone_and_a_laptop_of_one_home_are_suggested_and_never_tied(tmp_path:
             and ws.people.person("cookie:laptop").person_id != ws.people.person("user_id:ana").person_id
         )
         assert ws.suggestions.look().n_new == 0, "said once"
+        bob = ws.people.person("user_id:bob").person_id
+        shown = page(stores.path, ws.people.person("user_id:ana").person_id)
+        assert "on a shared machine, while they were signed in" in shown.partition('id="thread"')[2]
+        assert bob in shown.partition("Shares with")[2].partition("</section>")[0]
+        suggested = shown.partition("Perhaps the same person")[2].partition("</section>")[0]
+        assert ws.people.person("cookie:laptop").person_id in suggested and "on 4 days" in suggested
+        assert "do=merge&amp;a=" in suggested
         ws.people.merge(tie.a, tie.b, actor="nina", reason="asked them")
     levelled(stores)
     with ariane.open(stores.path) as ws:
         assert ws.people.person("cookie:laptop").person_id == ws.people.person("user_id:ana").person_id
         assert ws.suggestions.look().rows == ()
     stores.close()
+
+
+def page(path: Path, person_id: str) -> str:
+    app = create_app(path)
+    with httpx.Client(transport=Here(app), base_url="http://localhost", headers={"accept-language": "en"}) as client:
+        shown = client.get(f"/people/{person_id}").text
+    app.state.desk.close()
+    return shown
 
 
 def habits(rng: random.Random, networks: list[str], pages: int) -> Habits:
