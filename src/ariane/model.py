@@ -31,6 +31,8 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+SESSION_GAP_S = 1800
+"""A session ends where nothing happens for longer: 30 minutes, the convention of web analytics."""
 
 
 class Identifier(msgspec.Struct, frozen=True, order=True):

@@ -15,7 +15,7 @@ from ariane.journeys import Journey, sessions, touchpoints
 
 NAMES = (
     "events", "persons", "identifiers", "edges", "touchpoints", "sessions", "answers", "orders", "consents",
-    "decisions", "cases", "membership", "aliases", "person_changes",
+    "decisions", "cases", "membership", "aliases", "person_changes", "households",
 )  # fmt: skip
 
 
@@ -45,9 +45,7 @@ def _allowed(population: Population, name: str) -> ibis.Table:
 
 
 def _events(population: Population, journey: Journey) -> ibis.Table:
-    events, identifiers = population.engine.table("events"), population.engine.table("identifiers")
-    named = events.left_join(identifiers.select(subject_key="key", person_id="person_id"), "subject_key")
-    read = named.anti_join(population.refused, "person_id")
+    read = population.everything()
     return read.select(
         "event_id", "message_id", "source", "type", "event", "channel",
         occurred_at=at(read.occurred_us), received_at=at(read.received_us), person_id=read.person_id,
@@ -137,6 +135,17 @@ def _membership(population: Population, journey: Journey) -> ibis.Table:
     )  # fmt: skip
 
 
+def _households(population: Population, journey: Journey) -> ibis.Table:
+    identifiers = population.engine.table("identifiers").select(identifier_key="key", kind="kind", value="value")
+    pairs = population.engine.table("households").inner_join(identifiers, "identifier_key")
+    for side in ("person_a", "person_b"):
+        pairs = pairs.anti_join(population.refused.select(**{side: "person_id"}), side)
+    return pairs.select(
+        "person_a", "person_b", "kind", "value", "n_days", first_seen_at=at(pairs.first_us),
+        last_seen_at=at(pairs.last_us),
+    )  # fmt: skip
+
+
 def _touchpoints(population: Population, journey: Journey) -> ibis.Table:
     touches = touchpoints(population, journey)
     return touches.select(
@@ -204,4 +213,5 @@ _BUILDERS: dict[str, Callable[[Population, Journey], ibis.Table]] = {
     "membership": _membership,
     "aliases": _aliases,
     "person_changes": _person_changes,
+    "households": _households,
 }

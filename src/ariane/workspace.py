@@ -19,6 +19,7 @@ from ariane.planning import Plans
 from ariane.relations import NAMES, relation
 from ariane.result import Noted, Result, told
 from ariane.rooms import Attribution, Decided, Journeys, Measure, Persons, Predict, Segments, Voice
+from ariane.suggestions import Suggestions
 
 if TYPE_CHECKING:
     import ibis
@@ -61,6 +62,10 @@ class Workspace(Opened):
     @property
     def linkage(self) -> Linkages:
         return Linkages(self)
+
+    @cached_property
+    def suggestions(self) -> Suggestions:
+        return Suggestions(self)
 
     @property
     def segments(self) -> Segments:

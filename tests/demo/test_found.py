@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ariane import consent, demo
 from ariane.cli.importing import load
 from ariane.ingest.receive import receive
 from ariane.journeys.funnels import funnel_levels
+from ariane.processes import following
 from ariane.store import SparkEngine
 from ariane.workspace import Workspace
 from tests.journeys.test_engines import ANALYSES
@@ -47,6 +49,10 @@ def test_people_are_put_together_rightly(town: Workspace) -> None:
     score = demo.identity_score(town.stores.lake.read("identifiers"), truth)
     assert score.precision is not None and score.precision >= 0.999
     assert score.recall is not None and score.recall >= 0.98, "of what the events can tie at all"
+    assert score.by_channel.keys() >= {"web", "app", "store", "call_centre", "email", "object"}
+    for channel, (precision, recall) in score.by_channel.items():
+        assert precision is not None and precision >= 0.999, channel
+        assert recall is not None and recall >= 0.98, channel
     assert recall_of_everything(town.stores.lake.read("identifiers"), truth) >= 0.95
 
 
@@ -64,6 +70,31 @@ def recall_of_everything(predicted: pa.Table, truth: pa.Table) -> float:
         return sum(n * (n - 1) // 2 for n in counts.values())
 
     return pairs(both) / pairs(true)
+
+
+def test_who_shares_a_tablet_is_found_and_stays_apart(town: Workspace) -> None:
+    """Precision of pairs of persons, and recall of the planted families of whom two signed in on what they share."""
+    planted = demo.load(town.path / "truth")
+    home = {row["truth_id"]: row["household_id"] for row in planted["persons"].to_pylist()}
+    lake = town.stores.lake
+    following.refresh(town.stores)
+    found = {(row["kind"], row["value"]): row for row in lake.read("identifiers").to_pylist()}
+    humans: dict[str, set[str]] = defaultdict(set)
+    sharing: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in planted["identifiers"].to_pylist():
+        name = row["kind"], row["value"]
+        if row["shared"] and found.get(name, {}).get("status") == "shared":
+            sharing[name].add(row["truth_id"])
+        elif not row["shared"] and row["kind"] in ("user_id", "email", "loyalty_card") and name in found:
+            humans[found[name]["person_id"]].add(row["truth_id"])
+    assert all(len(truths) == 1 for truths in humans.values()), "nobody is merged with who they live with"
+    pairs = {(row["person_a"], row["person_b"]) for row in lake.read("households").to_pylist()}
+    said = {tuple(sorted((*humans[a], *humans[b]))) for a, b in pairs}
+    right = {(a, b) for a, b in said if home[a] == home[b]}
+    together = {pair for truths in sharing.values() for pair in combinations(sorted(truths), 2)}
+    true = {(a, b) for a, b in together if home[a] == home[b]}
+    assert len(said) == len(pairs) > 150 and len(right) / len(said) >= 0.999
+    assert len(right & true) / len(true) >= 0.65, "others of the family are not known there"
 
 
 def test_every_planted_friction_is_found_and_dated_and_nothing_else(town: Workspace) -> None:

@@ -18,7 +18,8 @@ OPEN = ("model", "errors", "settings", "intervals", "result", "face", "arrow")
 
 ORDER = (
     "store", "consent", "ingest", "identity", "journeys", "voice", "attribution", "segments", "predict", "decide",
-    "deliver", "measure", "relations", "kept", "processes", "opened", "asking", "planning", "linkage", "rooms",
+    "deliver", "measure", "relations", "kept", "processes", "opened", "asking", "planning", "linkage", "suggestions",
+    "rooms",
     "workspace", "demo", "api", "console", "cli", "",
 )  # fmt: skip
 """The rooms and root modules in the order of need: each may import those before it. "" is the package's own face."""

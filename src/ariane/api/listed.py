@@ -126,11 +126,9 @@ class RecentEvents(msgspec.Struct, frozen=True):
 
 def recent_events(workspace: Workspace, asked: RecentAsked) -> RecentEvents:
     population = workspace.population(asked.purpose)
-    events, identifiers = population.engine.table("events"), population.engine.table("identifiers")
+    read = population.everything()
     if asked.channel:
-        events = events.filter(events.channel == asked.channel)
-    known = events.left_join(identifiers.select(subject_key="key", person_id="person_id"), "subject_key")
-    read = known.anti_join(population.refused, "person_id")
+        read = read.filter(read.channel == asked.channel)
     newest = read.order_by([ibis.desc("received_us"), ibis.desc("event_id")]).limit(asked.limit)
     rows = population.engine.run(newest.select(*RecentEvent.__struct_fields__)).to_pylist()
     return RecentEvents(msgspec.convert(rows, tuple[RecentEvent, ...]), population.n_held_back())

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "What events should look like, what breaks it, what looks personal."),
     "rules": ("rules", "Who is whom: the rules in force, what other rules would change."),
     "link": ("link", "Find records that are one person's by what they say."),
+    "suggest": ("suggest", "Who behaves like one person, for somebody to decide."),
     "decide": ("decide", "The next best action for a person, within consent."),
     "rebuild": ("rebuild", "Delete everything derived and derive it again."),
     "erase": ("erase", "Erase a person from log, lake and state."),

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import ibis
 import msgspec
 
+from ariane.consent.holding import all_held, held_by
 from ariane.consent.purposes import basis_of
 from ariane.model import DAY, Purpose
 from ariane.store import Engine
@@ -20,8 +21,9 @@ Segment = Callable[[ibis.Table], ibis.Table]
 
 
 class Population(msgspec.Struct, frozen=True):
-    """What may be read for `purpose`: `events` carry `person_id`. Neither machines, nor days on which an identifier did
-    what no person does (the lake's `noise`), nor persons who refuse are in it.
+    """What may be read for `purpose`: `events` carry `person_id`, and `holder_key`, the identifier by which they are
+    that person's: the event's subject, or on a shared machine that of whoever was signed in. Neither machines, nor
+    days on which an identifier did what no person does (the lake's `noise`), nor persons who refuse are in it.
 
     `refused` is everybody the purpose may not read, ever; `held_back` those of them who lived something in the period.
     """
@@ -34,6 +36,11 @@ class Population(msgspec.Struct, frozen=True):
     refused: ibis.Table
     since_us: int | None = None
     until_us: int | None = None
+
+    def everything(self) -> ibis.Table:
+        """All events, those of bots and of nobody known too (their `person_id` is null), but for those of persons the
+        purpose may not read: for whoever shows events rather than measures persons."""
+        return all_held(self.engine, self.engine.table("events")).anti_join(self.refused, "person_id")
 
     def n_persons(self) -> int:
         """How many persons have at least one event here."""
@@ -52,10 +59,12 @@ def population(
     *,
     basis: str | None = None,
     segment: Segment | None = None,
+    person_id: str | None = None,
     since_us: int | None = None,
     until_us: int | None = None,
 ) -> Population:
-    """The persons `purpose` may read, between two instants (from included, to excluded), in one segment.
+    """The persons `purpose` may read, between two instants (from included, to excluded), in one segment; or one
+    of them.
 
     Under `consent` only persons with a grant are read; under `legitimate_interest` all but those who objected; under
     `contract` all. An unknown purpose raises ConsentError: what nobody named is denied.
@@ -65,7 +74,9 @@ def population(
     spoken = consents.filter((consents.purpose == purpose) & ((consents.channel == "") | (rule == "consent")))
     denied = spoken.filter(~spoken.granted).select("person_id").distinct()
     granted = spoken.filter(spoken.granted).select("person_id").distinct()
-    known = identifiers.select(subject_key="key", person_id="person_id")
+    if person_id is not None:
+        identifiers = identifiers.filter(identifiers.person_id == person_id)
+    known = identifiers.select("key", "person_id")
     if rule == "contract":
         allowed, held = known, known.filter(ibis.literal(False))
     elif rule == "legitimate_interest":
@@ -77,10 +88,10 @@ def population(
         people = people.filter((people.occurred_us >= since_us) & (people.event_on >= _day(since_us)))
     if until_us is not None:
         people = people.filter((people.occurred_us < until_us) & (people.event_on <= _day(until_us)))
-    read = people.inner_join(allowed, "subject_key")
+    read = held_by(engine, people, allowed, few=person_id is not None)
     if segment is not None:
         read = segment(read)
-    kept = held.semi_join(people, held.subject_key == people.subject_key).select("person_id").distinct()
+    kept = held_by(engine, people, held, few=person_id is not None).select("person_id").distinct()
     persons = read.group_by("person_id").aggregate(
         first_us=read.occurred_us.min(), last_us=read.occurred_us.max(), n_events=read.count()
     )

@@ -17,7 +17,8 @@ MOST = 20_000
 
 
 class Past(msgspec.Struct, frozen=True):
-    """A person's events, newest first, each with its `step` and the `device` it names; and their answers to surveys."""
+    """A person's events, newest first, and their answers to surveys. An event says its `step`, the `device` it names,
+    and whether it is theirs because they were signed in then on a shared machine (`followed`)."""
 
     events: tuple[dict[str, Any], ...]
     answers: tuple[dict[str, Any], ...]
@@ -30,14 +31,11 @@ def past(desk: Desk, asked: Asked, person_id: str) -> Past:
 
     def compute() -> Past:
         run = desk.engine.run
-        about = consent.population(
-            desk.engine,
-            purpose,
-            basis=permit.basis,
-            segment=lambda events: events.filter(events.person_id == person_id),
-        )
+        about = consent.population(desk.engine, purpose, basis=permit.basis, person_id=person_id)
         newest = about.events.order_by([about.events.occurred_us.desc(), about.events.event_id.desc()]).limit(MOST)
-        rows = run(newest.select(*happening.COLUMNS, "anonymous_id", "properties", "context")).to_pylist()
+        followed = newest.holder_key != newest.subject_key
+        wanted = newest.select(*happening.COLUMNS, "anonymous_id", "properties", "context", followed=followed)
+        rows = run(wanted).to_pylist()
         journey = reading.journey_of(desk)
         steps: dict[str, str] = {}
         if journey.steps:

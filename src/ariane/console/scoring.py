@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 
 class IdentityScore(msgspec.Struct, frozen=True):
     """Pairs of identifiers: said to be one person's, tied by the events to one person, and both. `right`: said and one
-    person's, whether the events tie them or not."""
+    person's, whether the events tie them or not. `by_channel`: of the pairs with an identifier that was seen there."""
 
     n_said: int
     n_true: int
     n_both: int
     n_right: int
+    by_channel: dict[str, IdentityScore] = {}
 
     @property
     def precision(self) -> float | None:
@@ -46,18 +48,29 @@ def identity_score(found: Iterable[tuple[str, str, str]], planted: Iterable[dict
     (0.333, 1.0)
     """
     persons = {(kind, value): person for kind, value, person in found}
-    rows = []
+    names: tuple[dict[Any, int], ...] = ({}, {}, {}, {})
+    groups: tuple[list[int], ...] = ([], [], [], [])
+    met: list[frozenset[str]] = []
     for row in planted:
         if not row["shared"]:
-            name = (row["kind"], row["value"])
-            rows.append((persons.get(name, f"alone {name}"), row["truth_id"], row.get("component", 0)))
-    return IdentityScore(
-        n_said=_pairs(person for person, _, _ in rows),
-        n_true=_pairs((true, part) for _, true, part in rows),
-        n_both=_pairs(rows),
-        n_right=_pairs((person, true) for person, true, _ in rows),
-    )
+            name, true = (row["kind"], row["value"]), (row["truth_id"], row.get("component", 0))
+            person = persons.get(name, f"alone {name}")
+            for known, group, key in zip(
+                names, groups, (person, true, (person, *true), (person, true[0])), strict=True
+            ):
+                group.append(known.setdefault(key, len(known)))
+            met.append(frozenset(row.get("channels") or ()))
+    whole = [_pairs(np.array(group, np.int64)) for group in groups]
+    by_channel = {}
+    for channel in sorted(frozenset().union(*met)):
+        others = np.array([channel not in one for one in met], bool)
+        less = [_pairs(np.array(group, np.int64)[others]) for group in groups]
+        n_said, n_true, n_both, n_right = (n - other for n, other in zip(whole, less, strict=True))
+        by_channel[channel] = IdentityScore(n_said, n_true, n_both, n_right)
+    return IdentityScore(whole[0], whole[1], whole[2], whole[3], by_channel)
 
 
-def _pairs(groups: Iterable[Any]) -> int:
-    return sum(n * (n - 1) // 2 for n in Counter(groups).values())
+def _pairs(groups: NDArray[np.int64]) -> int:
+    """How many pairs there are within the groups, of which each member has its group's number."""
+    counts = np.bincount(groups)
+    return int((counts * (counts - 1) // 2).sum())

@@ -27,6 +27,7 @@ class Happening(msgspec.Struct, frozen=True):
     detail: str
     step: str
     tone: str
+    shared: str
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -136,6 +137,7 @@ def days(desk: Desk, asked: Asked, rows: list[dict[str, Any]]) -> tuple[Day, ...
                 happening.details(tongue, row),
                 steps.get(row["step"], ""),
                 happening.tone(row),
+                tongue._("on a shared machine, while they were signed in") if row["followed"] else "",
             )
         )
     return tuple(Day(label, tuple(happenings)) for label, happenings in by_day.items())

@@ -25,6 +25,8 @@ RULES = {
     "linked": N_("their records say much the same"),
     "suggested": N_("they behave alike"),
     "carried": N_("carried over by a link"),
+    "linked": N_("their records say much the same"),
+    "suggested": N_("they behave alike"),
 }
 STATUSES = {
     "live": N_("counts"),
@@ -35,6 +37,7 @@ STATUSES = {
     "shared": N_("shared by several persons"),
     "blocked": N_("names nobody"),
 }
+SUGGESTED = N_("ties nobody: only suggested")
 LEGEND = {
     "manual": N_("decided by hand"),
     "login": N_("signed in"),
@@ -43,6 +46,7 @@ LEGEND = {
     "linked": N_("records alike"),
     "suggested": N_("behave alike"),
     "carried": N_("carried over by a link"),
+    "linked": N_("records alike"),
     "refused": N_("refused"),
     "inert": N_("does not count"),
     "withheld": N_("use refused"),
@@ -224,7 +228,9 @@ def evidence(desk: Desk, asked: Asked, person_id: str, tie: Tie, clear: bool) ->
         b=label(tie.b, clear=clear),
         b_kind=tie.b.kind,
         because=tongue._(RULES.get(tie.rule, tie.rule)),
-        status=tongue._(STATUSES.get(tie.status, tie.status)),
+        status=tongue._(
+            SUGGESTED if (tie.rule, tie.status) == ("suggested", "inert") else STATUSES.get(tie.status, tie.status)
+        ),
         counts=tie.status == "live",
         when=first if first == last else f"{first} – {last}",
         small=tongue.n_(

@@ -68,14 +68,16 @@ class Touch:
 class Evidence:
     """Which identifiers were seen, and which of a person's events tie together (union-find over unshared ones)."""
 
-    __slots__ = ("_parent", "_ties", "shared")
+    __slots__ = ("_met", "_parent", "_ties", "shared")
 
     def __init__(self, shared: set[Identifier]) -> None:
         self.shared = shared
         self._parent: dict[Identifier, Identifier] = {}
         self._ties: set[tuple[Identifier, ...]] = set()
+        self._met: set[tuple[str, tuple[Identifier, ...]]] = set()
 
-    def see(self, identifiers: tuple[Identifier, ...]) -> None:
+    def see(self, identifiers: tuple[Identifier, ...], channel: str = "") -> None:
+        self._met.add((channel, identifiers))
         if identifiers in self._ties:
             return
         self._ties.add(identifiers)
@@ -96,6 +98,14 @@ class Evidence:
         while parent[one] != one:
             one = parent[one]
         return one
+
+    def channels(self) -> dict[Identifier, list[str]]:
+        """On which channels each identifier was seen, in the order of their names."""
+        found: dict[Identifier, set[str]] = {}
+        for channel, identifiers in self._met:
+            for one in identifiers:
+                found.setdefault(one, set()).add(channel)
+        return {one: sorted(channels) for one, channels in found.items()}
 
     def components(self) -> list[tuple[str, str, bool, int]]:
         """(kind, value, shared, component): identifiers of one component can be known to be one person's."""
@@ -168,7 +178,7 @@ def witness(rows: list[Row], shared: set[Identifier]) -> Evidence:
         if not _KINDS.isdisjoint(properties):
             named += [(kind, properties[kind]) for kind in KINDS if kind in properties]
         if named:
-            evidence.see(tuple(named))
+            evidence.see(tuple(named), touch.channel)
     return evidence
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 
 class IdentityScore(msgspec.Struct, frozen=True):
@@ -17,7 +19,7 @@ class IdentityScore(msgspec.Struct, frozen=True):
     `precision`: of the pairs put together, how many are one person's. `recall`: of the pairs that events tie to one
     person, how many were put together. None where there is no pair. `n_shared` identifiers (kiosk, family tablet,
     shared line) belong to several persons and are in no pair. `by_kind` holds, for each kind, (precision, recall) of
-    the pairs with at least one identifier of that kind.
+    the pairs with at least one identifier of that kind, `by_channel` those with one that was seen on that channel.
     """
 
     precision: float | None
@@ -28,6 +30,7 @@ class IdentityScore(msgspec.Struct, frozen=True):
     n_identifiers: int
     n_shared: int
     by_kind: dict[str, tuple[float | None, float | None]]
+    by_channel: dict[str, tuple[float | None, float | None]] = {}
 
 
 def identity_score(predicted: pa.Table, truth: pa.Table) -> IdentityScore:
@@ -48,33 +51,60 @@ def identity_score(predicted: pa.Table, truth: pa.Table) -> IdentityScore:
     truth_ids, shares = truth.column("truth_id").to_pylist(), truth.column("shared").to_pylist()
     has_components = "component" in truth.column_names
     components = truth.column("component").to_pylist() if has_components else [0] * truth.num_rows
-    rows: list[tuple[str, str, tuple[str, int], str]] = []
+    met = truth.column("channels").to_pylist() if "channels" in truth.column_names else [()] * truth.num_rows
+    rows: list[tuple[str, str, str, int, frozenset[str]]] = []
     shared: set[tuple[str, str]] = set()
-    for name, truth_id, is_shared, component in zip(_names(truth), truth_ids, shares, components, strict=True):
+    listed = zip(_names(truth), truth_ids, shares, components, met, strict=True)
+    for name, truth_id, is_shared, component, channels in listed:
         if is_shared:
             shared.add(name)
         else:
-            rows.append((name[0], persons.get(name) or f"alone {name}", (truth_id, component), truth_id))
-    same, true, said = _pairs(rows)
-    by_kind = {}
+            rows.append((name[0], persons.get(name) or f"alone {name}", truth_id, component, frozenset(channels)))
+    groups = _Groups(
+        right=_numbers((person, truth_id) for _, person, truth_id, _, _ in rows),
+        both=_numbers((person, truth_id, component) for _, person, truth_id, component, _ in rows),
+        true=_numbers((truth_id, component) for _, _, truth_id, component, _ in rows),
+        said=_numbers(person for _, person, *_ in rows),
+    )
+    whole = groups.pairs(np.ones(len(rows), bool))
+    by_kind, by_channel = {}, {}
     for kind in sorted({row[0] for row in rows}):
-        # Pairs that touch a kind are all pairs less those among the other kinds.
-        others = _pairs([row for row in rows if row[0] != kind])
-        by_kind[kind] = _rates(same[0] - others[0][0], true - others[1], said - others[2], same[1] - others[0][1])
-    precision, recall = _rates(same[0], true, said, same[1])
-    return IdentityScore(precision, recall, said, true, same[1], len(rows), len(shared), by_kind)
+        by_kind[kind] = _touching(whole, groups.pairs(np.array([row[0] != kind for row in rows], bool)))
+    for channel in sorted(frozenset().union(*(row[4] for row in rows))):
+        by_channel[channel] = _touching(whole, groups.pairs(np.array([channel not in row[4] for row in rows], bool)))
+    right, both, true, said = whole
+    precision, recall = _rates(right, true, said, both)
+    return IdentityScore(precision, recall, said, true, both, len(rows), len(shared), by_kind, by_channel)
 
 
-def _pairs(rows: list[tuple[str, str, tuple[str, int], str]]) -> tuple[tuple[int, int], int, int]:
-    """((pairs said that are one person's, pairs said that events tie), pairs events tie, pairs said)."""
-    right = _two(Counter((person, truth_id) for _, person, _, truth_id in rows))
-    both = _two(Counter((person, tied) for _, person, tied, _ in rows))
-    true, said = _two(Counter(tied for _, _, tied, _ in rows)), _two(Counter(person for _, person, _, _ in rows))
-    return (right, both), true, said
+class _Groups(msgspec.Struct, frozen=True):
+    """Which group each identifier is in, as numbers: of those said and true to be one person's, said to be and tied,
+    tied, said to be."""
+
+    right: NDArray[np.int64]
+    both: NDArray[np.int64]
+    true: NDArray[np.int64]
+    said: NDArray[np.int64]
+
+    def pairs(self, kept: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+        """How many pairs of each sort there are among some of the identifiers."""
+        right, both, true, said = (_two(np.bincount(one[kept])) for one in msgspec.structs.astuple(self))
+        return right, both, true, said
 
 
-def _two(counts: Mapping[Any, int]) -> int:
-    return sum(n * (n - 1) // 2 for n in counts.values())
+def _numbers(names: Iterable[Hashable]) -> NDArray[np.int64]:
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
+
+
+def _touching(whole: tuple[int, ...], others: tuple[int, ...]) -> tuple[float | None, float | None]:
+    """(precision, recall) of the pairs that touch some identifiers: all pairs less those among the others."""
+    right, both, true, said = (all_ - rest for all_, rest in zip(whole, others, strict=True))
+    return _rates(right, true, said, both)
+
+
+def _two(counts: NDArray[np.int64]) -> int:
+    return int((counts * (counts - 1) // 2).sum())
 
 
 def _rates(right: int, true: int, said: int, both: int) -> tuple[float | None, float | None]:

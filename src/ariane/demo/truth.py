@@ -37,13 +37,14 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("truth_id", pa.string()),
             ("shared", pa.bool_()),
             ("component", pa.int32()),
+            ("channels", pa.list_(pa.string())),
         ]
     ),
     "churn": pa.schema([("truth_id", pa.string()), ("churned_on", pa.date32())]),
     "intents": pa.schema([("truth_id", pa.string()), ("intent", pa.string())]),
 }
 """The tables written a chunk at a time. `component`: identifiers of one person that share it are tied by events; those
-of different components cannot be known to be one person's."""
+of different components cannot be known to be one person's. `channels`: where an identifier was seen."""
 
 
 class TruthWriter:
@@ -68,9 +69,11 @@ class TruthWriter:
         churned = self._day(person.churned)
         row = (truth_id, person.household.household_id, person.persona.key, churned is not None, person.mood)
         self._rows["persons"].append((*row, *consents, withdrawn, n_events))
+        channels = evidence.channels()
         for kind, value, shared, component in evidence.components():
             if value not in person.passing:
-                self._rows["identifiers"].append((kind, value, truth_id, shared, component))
+                met = channels[kind, value]
+                self._rows["identifiers"].append((kind, value, truth_id, shared, component, met))
         if churned is not None:
             self._rows["churn"].append((truth_id, churned))
         self._rows["intents"].append((truth_id, person.intent))

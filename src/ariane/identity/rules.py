@@ -51,6 +51,13 @@ class CarriedRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     passed_on_after: int = 10
 
 
+class HouseholdRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who counts as living together: those who share an identifier that at most so many persons share, and that is not
+    seen in a shop."""
+
+    most: int = 6
+
+
 class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     """The identity rules of a workspace. `Rules.default()` is what Ariane ships; `Rules.load` lays a file over it.
 
@@ -66,6 +73,7 @@ class Rules(msgspec.Struct, frozen=True, eq=False, forbid_unknown_fields=True):
     strong_from: str = "email"
     carried: CarriedRule = CarriedRule()
     purposes: dict[str, str] = {}
+    household: HouseholdRule = HouseholdRule()
 
     @staticmethod
     def default() -> Rules:
@@ -201,6 +209,9 @@ def _check(rules: Rules, text: str, where: str) -> None:
         if purpose not in PURPOSES:
             what = f"{purpose!r} is no purpose"
             raise _wrong(text, where, ("purposes", name), what, allowed=", ".join(PURPOSES))
+    if rules.household.most < 2:
+        what = f"{rules.household.most} is out of range"
+        raise _wrong(text, where, ("household", "most"), what, allowed="2 or more")
     _check_country(rules, text, where)
 
 

@@ -72,11 +72,13 @@ def context_columns(context: Mapping[str, Any], plan: Plan) -> dict[str, object]
     get = context.get
     agent = get("userAgent")
     device, system = _of_agent(agent) if isinstance(agent, str) else (None, None)
+    filled: dict[str, object] = {}
     if isinstance(given := get("device"), dict) and given:
         device = _device(given) or device
+        if (text := _text(given.get("id"))) is not None:
+            filled["ctx_device_id"] = text
     if isinstance(given := get("os"), dict) and isinstance(name := given.get("name"), str):
         system = _SYSTEMS.get(name.lower(), name)
-    filled: dict[str, object] = {}
     if device is not None:
         filled["ctx_device_type"] = device
     if system is not None:

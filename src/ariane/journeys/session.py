@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import ibis
 
 from ariane.errors import InputError
-from ariane.model import SECOND
+from ariane.model import SECOND, SESSION_GAP_S
 
 if TYPE_CHECKING:
     from ariane.consent import Population
 
 
-def sessions(population: Population, *, gap_s: int = 1800) -> ibis.Table:
+def sessions(population: Population, *, gap_s: int = SESSION_GAP_S) -> ibis.Table:
     """One row a session: session_id, person_id, started_us, ended_us, n_events, n_channels, first_event, last_event.
 
     A session starts where more than `gap_s` seconds passed since the person's event before (30 min by default, the

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ariane.ingest.noise import noise
+from ariane.processes import following
 from ariane.store import DuckEngine, Stores
 
 TABLE = "noise"
@@ -32,13 +33,22 @@ def load() -> None:
 
 
 def is_behind(stores: Stores) -> bool:
-    """Whether events came, or the rules changed, since the table was last written."""
-    return stores.lake.exists("events") and _done(stores) != _wanted(stores)
+    """Whether events came, or the rules changed, since the table was last written, or the one of `following`."""
+    return _is_behind(stores) or following.is_behind(stores)
 
 
 def refresh(stores: Stores) -> bool:
-    """Bring the table level; whether it was behind. Only the lake's writer may call it."""
-    if not is_behind(stores):
+    """Bring the table level, and the one of `following`; whether one was behind. Only the lake's writer may call it."""
+    noticed, told = _refresh(stores), following.refresh(stores)
+    return noticed or told
+
+
+def _is_behind(stores: Stores) -> bool:
+    return stores.lake.exists("events") and _done(stores) != _wanted(stores)
+
+
+def _refresh(stores: Stores) -> bool:
+    if not _is_behind(stores):
         return False
     done, wanted = _done(stores), _wanted(stores)
     engine = DuckEngine(stores.lake, threads=1)

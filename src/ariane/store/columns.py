@@ -60,6 +60,7 @@ COLUMNS: dict[str, str] = {
     "prop_step": "string",
     "prop_request_id": "string",
     "prop_path": "string",
+    "ctx_device_id": "string",
     "ctx_device_type": "string",
     "ctx_app_version": "string",
     "ctx_os": "string",
@@ -163,9 +164,21 @@ NOISE = pa.schema(
         ("figure", pa.float64()),
     ]
 )
+FOLLOWED = pa.schema([("subject_key", pa.int64()), ("occurred_us", MICROS), ("account_key", pa.int64())])
+HOUSEHOLDS = pa.schema(
+    [
+        ("person_a", pa.string()),
+        ("person_b", pa.string()),
+        ("identifier_key", pa.int64()),
+        ("n_days", pa.int64()),
+        ("first_us", MICROS),
+        ("last_us", MICROS),
+    ]
+)
 DERIVED: dict[str, pa.Schema] = {
     "identifiers": IDENTIFIERS, "persons": PERSONS, "consents": CONSENTS, "edges": EDGES, "quarantine": QUARANTINE,
     "noise": NOISE, "person_changes": PERSON_CHANGES, "person_moves": PERSON_MOVES, "aliases": ALIASES,
+    "followed": FOLLOWED, "households": HOUSEHOLDS,
 }  # fmt: skip
 """Tables beside the events, derived from them; only `quarantine` may hold what the log has no longer, and
 `person_changes`, `person_moves` and `aliases` copy what was told of persons, which no event says."""

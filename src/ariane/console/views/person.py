@@ -14,6 +14,7 @@ from ariane.console import (
     decided,
     faces,
     happening,
+    kin,
     lived,
     masking,
     names,
@@ -76,6 +77,8 @@ class PersonScreen(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[Name, ...]
     why: tying.Why
     lived: lived.Lived
+    shares: tuple[kin.Kin, ...]
+    maybe: tuple[kin.Maybe, ...]
     decisions: tuple[decided.Line, ...]
     waiting: tuple[str, ...]
     here: str
@@ -124,6 +127,8 @@ def _screen(desk: Desk, asked: Asked, thread: Thread) -> PersonScreen:
         names=tuple(_name(desk, asked, held, clear, sources.get(str(held), "")) for held in thread.identifiers),
         why=tying.why(desk, asked, thread),
         lived=lived.lived(desk, asked, thread),
+        shares=kin.kin(desk, asked, thread.person_id),
+        maybe=kin.maybe(desk, asked, thread),
         decisions=decided.lines(desk, asked, thread.keys),
         waiting=decided.waiting(desk, tongue, thread.keys),
         here=asked.link(),

@@ -45,6 +45,16 @@ class Compared(msgspec.Struct, frozen=True):
     said: str
 
 
+class Heard(msgspec.Struct, frozen=True):
+    """How well the persons seen on a channel were put together."""
+
+    key: str
+    name: str
+    precision: str
+    recall: str
+    n: str
+
+
 class Effect(msgspec.Struct, frozen=True):
     """What a channel was planted to add. `share` is of the largest."""
 
@@ -65,6 +75,7 @@ class Planted(msgspec.Struct, frozen=True, kw_only=True):
     delights: tuple[Compared, ...]
     moments: tuple[Compared, ...]
     effects: tuple[Effect, ...]
+    channels: tuple[Heard, ...]
     csv: str
 
 
@@ -116,6 +127,7 @@ def _screen(desk: Desk, asked: Asked) -> Planted:
         delights=tuple(_delights(desk, asked, folder, steps)),
         moments=tuple(_moments(desk, asked, folder, steps)),
         effects=tuple(_effects(desk, asked, folder)),
+        channels=tuple(_channels(desk, asked, folder)),
         csv=asked.link("/planted.csv"),
     )
 
@@ -128,6 +140,17 @@ def _score(desk: Desk, folder: Path) -> scoring.IdentityScore:
         return scoring.identity_score(found, scoring.truth(folder, "identifiers"))
 
     return desk.answer("identity score", compute)
+
+
+def _channels(desk: Desk, asked: Asked, folder: Path) -> list[Heard]:
+    tongue = desk.tongue(asked.lang)
+    return [
+        Heard(
+            channel, names.channel(tongue, channel), tongue.percent(score.precision, 2),
+            tongue.percent(score.recall, 2), tongue.number(score.n_true),
+        )
+        for channel, score in _score(desk, folder).by_channel.items()
+    ]  # fmt: skip
 
 
 def _figures(desk: Desk, asked: Asked, folder: Path, matches: list[Match]) -> list[Figure]:
@@ -284,5 +307,6 @@ def download(request: Request) -> Response:
     rows = [("friction", match.what, match.where, match.planted, match.found, match.said) for match in context.matches]
     for kind, compared in (("delight", context.delights), ("moment", context.moments)):
         rows += [(kind, one.name, one.detail, one.planted, one.found, one.said) for one in compared]
+    rows += [("identity", one.name, one.key, one.recall, one.precision, one.n) for one in context.channels]
     rows += [("channel", one.name, one.key, one.planted, "", "") for one in context.effects]
     return sheets.sheet("found-vs-planted", ("kind", "what", "where", "planted", "found", "verdict"), rows)
