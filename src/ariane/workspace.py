@@ -63,7 +63,7 @@ class Workspace(Opened):
     def linkage(self) -> Linkages:
         return Linkages(self)
 
-    @cached_property
+    @property
     def suggestions(self) -> Suggestions:
         return Suggestions(self)
 

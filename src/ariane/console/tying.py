@@ -25,8 +25,6 @@ RULES = {
     "linked": N_("their records say much the same"),
     "suggested": N_("they behave alike"),
     "carried": N_("carried over by a link"),
-    "linked": N_("their records say much the same"),
-    "suggested": N_("they behave alike"),
 }
 STATUSES = {
     "live": N_("counts"),
@@ -46,7 +44,6 @@ LEGEND = {
     "linked": N_("records alike"),
     "suggested": N_("behave alike"),
     "carried": N_("carried over by a link"),
-    "linked": N_("records alike"),
     "refused": N_("refused"),
     "inert": N_("does not count"),
     "withheld": N_("use refused"),
