@@ -22,6 +22,7 @@ QUESTIONS: dict[str, Callable[[Workspace], Any]] = {
     "people.person": lambda ws: ws.people.person("user_id:buyer-1"),
     "people.timeline": lambda ws: ws.people.timeline("user_id:buyer-1"),
     "people.explain": lambda ws: ws.people.explain("user_id:buyer-1", "cookie:c-1"),
+    "people.changes": lambda ws: ws.people.changes(),
     "people.preview": lambda ws: ws.people.preview("user_id:buyer-1", "cookie:c-1"),
     "people.foresee": lambda ws: ws.people.foresee("split", "user_id:buyer-1", "cookie:c-1"),
     "journeys.map": lambda ws: ws.journeys.map(),

@@ -32,6 +32,7 @@ VOLATILE = (
     (re.compile(r"\d+(?:\.\d+)? (?:s|ms)\b"), "… s"),
     (re.compile(r"^(. (?:python|libraries|disk|disk writes|memory)): .*$", re.MULTILINE), r"\1: …"),
     (re.compile(r"\b20(?:2[6-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z"), "…Z"),
+    (re.compile(r"^20\d\d-\d\d-\d\d(?=  (?:merged|moved|split|erased) )", re.MULTILINE), "…"),
 )
 """What differs from run to run, and how the page writes it: `…` stands for anything on a line."""
 

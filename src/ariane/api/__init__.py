@@ -4,7 +4,7 @@ through the same `Workspace` as Python and the command line; `shown` puts what t
 
 >>> from ariane import api
 >>> sorted(endpoint.path for endpoint in api.ENDPOINTS if endpoint.method == "POST")[:3]
-['/api/people/lift', '/api/people/merge', '/api/people/restore']
+['/api/known', '/api/link', '/api/people/lift']
 """
 
 from __future__ import annotations
